@@ -1,0 +1,90 @@
+//! The adapter-tuned backbone: frames of a window in, one feature per tubelet out.
+//!
+//! Axis names: `b` videos, `k` clips of a window, `n = b * k`, `t` tubelets of the window, `s` patches of a tubelet,
+//! `c` channels.
+
+use adatad_backbone::{Vit, VitConfig, normalise};
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, assert_shape};
+use rand_core::Rng;
+
+use crate::{AdapterConfig, Tia, TuningMode};
+
+/// A backbone with an adapter after each block.
+#[derive(Module, Debug)]
+pub struct AdaptedBackbone {
+    /// The VideoMAE transformer.
+    pub vit: Vit,
+    /// One adapter per block; empty where the mode has none.
+    pub adapters: Vec<Tia>,
+    #[module(skip)]
+    mode: TuningMode,
+}
+
+impl AdaptedBackbone {
+    /// Draws the initial weights and decides what learns, once and for all.
+    pub fn init(vit: &VitConfig, adapter: &AdapterConfig, rng: &mut dyn Rng, device: &Device) -> Self {
+        let backbone = Vit::init(vit, rng, device);
+        let adapters = match adapter.mode {
+            TuningMode::Frozen | TuningMode::Full => 0,
+            TuningMode::Adapter | TuningMode::Tia => vit.depth,
+        };
+        let temporal = adapter.mode == TuningMode::Tia;
+        Self {
+            vit: if adapter.backbone_learns() { with_fixed_positions(backbone) } else { backbone.no_grad() },
+            adapters: (0..adapters).map(|_| Tia::init(adapter, vit.width, temporal, rng, device)).collect(),
+            mode: adapter.mode,
+        }
+    }
+
+    /// One feature per tubelet: normalise, cut into clips, embed, run the blocks with their adapters, average over
+    /// space, join the clips.
+    ///
+    /// With `rng`, stochastic depth is drawn per clip (also inside frozen blocks, as in the reference).
+    ///
+    /// # Shapes
+    ///
+    /// - `frames`: `[b, 3, f, height, width]`, bytes, `f` a multiple of 16
+    /// - returns: `[b, f / 2, c]`
+    pub fn forward(&self, frames: Tensor<5, Int>, mut rng: Option<&mut dyn Rng>) -> Tensor<3> {
+        let [b, _, f, height, width] = frames.dims();
+        let k = f / VitConfig::CLIP_FRAMES;
+        assert_shape!(frames, [b, 3, k * VitConfig::CLIP_FRAMES, height, width]);
+        let clips = frames
+            .reshape([b, 3, k, VitConfig::CLIP_FRAMES, height, width])
+            .permute([0, 2, 1, 3, 4, 5])
+            .reshape([b * k, 3, VitConfig::CLIP_FRAMES, height, width]);
+
+        let mut x = self.vit.embed(normalise(clips)); // [n, tokens, c]
+        for (i, block) in self.vit.blocks.iter().enumerate() {
+            x = block.forward(x, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
+            if let Some(adapter) = self.adapters.get(i) {
+                x = over_window(x, b, |window| adapter.forward(window));
+            }
+        }
+        let [_, _, c] = x.dims();
+        let t = f / VitConfig::TUBELET;
+        let pooled = by_tubelet(x, b).mean_dim(2).reshape([b, t, c]);
+        if self.mode == TuningMode::Frozen { pooled.detach() } else { pooled }
+    }
+}
+
+/// The position table is a parameter only to be stored; it learns in no mode.
+fn with_fixed_positions(mut vit: Vit) -> Vit {
+    vit.pos_embed = vit.pos_embed.set_require_grad(false);
+    vit
+}
+
+/// Tokens of the clips `[n, tokens, c]` as tubelets of the window `[b, t, s, c]`: clips stand one after another in
+/// time, so no data moves.
+fn by_tubelet(x: Tensor<3>, b: usize) -> Tensor<4> {
+    let [n, tokens, c] = x.dims();
+    let s = tokens / VitConfig::CLIP_TOKENS;
+    x.reshape([b, n / b * VitConfig::CLIP_TOKENS, s, c])
+}
+
+/// Runs `adapter` on the whole window.
+fn over_window(x: Tensor<3>, b: usize, adapter: impl FnOnce(Tensor<4>) -> Tensor<4>) -> Tensor<3> {
+    let shape = x.dims();
+    adapter(by_tubelet(x, b)).reshape(shape)
+}

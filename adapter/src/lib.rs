@@ -1,0 +1,14 @@
+//! Adapter tuning of a frozen backbone: the Temporal-Informative Adapter (TIA), and the backbone that carries one
+//! after each block.
+//!
+//! This crate owns the schedule in which the backbone's blocks run; the backbone itself knows nothing of adapters.
+
+mod adapted;
+mod config;
+mod resample;
+mod tia;
+
+pub use adapted::AdaptedBackbone;
+pub use config::{AdapterConfig, AdapterConfigError, TuningMode};
+pub use resample::{linear_matrix, resample};
+pub use tia::{DepthwiseWeights, PointwiseWeights, Temporal, Tia};

@@ -1,0 +1,124 @@
+//! Temporal-Informative Adapter (TIA): the part of the backbone that learns.
+//!
+//! A frozen VideoMAE block sees one clip; the TIA after it is where neighbouring clips meet.
+//!
+//! Axis names: `b` videos, `t` tubelets of the *whole window* (frames / 2), `s` patches of one tubelet (`h * w`),
+//! `c` channels of the backbone, `r = c / reduction` bottleneck.
+//! Reference: <https://arxiv.org/abs/2311.17241>, section 3; OpenTAD `vit_adapter.py`.
+
+use adatad_backbone::init;
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::module::linear;
+use burn::tensor::{Device, Distribution, Tensor, activation, assert_shape};
+use rand_core::Rng;
+
+use crate::AdapterConfig;
+
+/// The adapter; without `temporal` it is the plain adapter, which mixes nothing along time.
+#[derive(Module, Debug)]
+pub struct Tia {
+    /// `c` to `r`.
+    pub down_proj: Linear,
+    /// Exchange along time within the bottleneck.
+    pub temporal: Option<Temporal>,
+    /// `r` to `c`; zero at first, so that a new adapter changes nothing.
+    pub up_proj: Linear,
+    /// Strength of the adapter, `[1]`; 1 at first.
+    pub gamma: Param<Tensor<1>>,
+}
+
+/// A depthwise convolution along time and a pointwise one.
+#[derive(Module, Debug)]
+pub struct Temporal {
+    /// One kernel per channel.
+    pub dwconv: DepthwiseWeights,
+    /// Mixes channels.
+    pub conv: PointwiseWeights,
+}
+
+/// Weights of a depthwise convolution.
+#[derive(Module, Debug)]
+pub struct DepthwiseWeights {
+    /// `[r, 1, kernel]`.
+    pub weight: Param<Tensor<3>>,
+    /// `[r]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+/// Weights of a pointwise convolution.
+#[derive(Module, Debug)]
+pub struct PointwiseWeights {
+    /// `[r, r, 1]`.
+    pub weight: Param<Tensor<3>>,
+    /// `[r]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Tia {
+    /// Draws the initial weights (OpenTAD `Adapter.__init__`): a new adapter is the identity.
+    pub fn init(config: &AdapterConfig, width: usize, temporal: bool, rng: &mut dyn Rng, device: &Device) -> Self {
+        let r = width / config.reduction;
+        let normal = |std: f64| Distribution::Normal(0.0, std);
+        let zero_bias = |n| init::constant([n], 0.0, device);
+        Self {
+            // OpenTAD cuts this normal at +-2, a hundred standard deviations away.
+            down_proj: Linear { weight: init::draw([width, r], normal(0.02), rng, device), bias: Some(zero_bias(r)) },
+            temporal: temporal.then(|| Temporal {
+                dwconv: DepthwiseWeights {
+                    weight: init::draw([r, 1, config.kernel], normal((2.0 / config.kernel as f64).sqrt()), rng, device),
+                    bias: zero_bias(r),
+                },
+                conv: PointwiseWeights {
+                    weight: init::draw([r, r, 1], normal((2.0 / r as f64).sqrt()), rng, device),
+                    bias: zero_bias(r),
+                },
+            }),
+            up_proj: Linear { weight: init::constant([r, width], 0.0, device), bias: Some(zero_bias(width)) },
+            gamma: init::constant([1], 1.0, device),
+        }
+    }
+
+    /// `x + gamma * up(z + temporal(z))` with `z = gelu(down(x))`.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[b, t, s, c]`, with `t` spanning the whole window, not one clip
+    /// - returns: the same
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [b, t, s, c] = x.dims();
+        let z = activation::gelu(self.down_proj.forward(x.clone())); // [b, t, s, r]
+        let z = match &self.temporal {
+            Some(temporal) => z.clone() + temporal.forward(z),
+            None => z,
+        };
+        let y = self.up_proj.forward(z);
+        assert_shape!(y, [b, t, s, c]);
+        x + y * self.gamma.val().reshape([1, 1, 1, 1])
+    }
+}
+
+impl Temporal {
+    /// Zero padding stands at the two ends of the window only.
+    ///
+    /// # Shapes
+    ///
+    /// - `z`: `[b, t, s, r]`
+    /// - returns: the same
+    pub fn forward(&self, z: Tensor<4>) -> Tensor<4> {
+        let [b, t, s, r] = z.dims();
+        let weight = self.dwconv.weight.val(); // [r, 1, kernel]
+        let [_, _, kernel] = weight.dims();
+        let reach = kernel / 2;
+        let edge = Tensor::zeros([b, reach, s, r], &z.device());
+        let padded = Tensor::cat(vec![edge.clone(), z, edge], 1); // [b, t + 2*reach, s, r]
+        // A sum of shifted copies: no transpose to a convolution's layout, on any backend.
+        let mixed = (0..kernel)
+            .map(|k| padded.clone().narrow(1, k, t) * weight.clone().narrow(2, k, 1).reshape([1, 1, 1, r]))
+            .reduce(|sum, term| sum + term);
+        let Some(mixed) = mixed else { unreachable!("a kernel has at least one tap") };
+        let mixed = mixed + self.dwconv.bias.val().reshape([1, 1, 1, r]);
+        let pointwise = self.conv.weight.val().reshape([r, r]).transpose();
+        linear(mixed, pointwise, Some(self.conv.bias.val()))
+    }
+}

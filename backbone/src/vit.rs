@@ -1,0 +1,164 @@
+//! The transformer: patch embedding, positions, pre-norm blocks. No final norm: the detector reads the raw residual
+//! stream (OpenTAD asks for the feature map, so VideoMAE's classification norm is never applied).
+//!
+//! Axis names: `n` clips, `t` tubelets of one clip (8), `h`/`w` patch grid, `c` channels, tokens = `t * h * w`.
+
+use burn::module::{Module, Param};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::tensor::{Device, Tensor, TensorData, activation, assert_shape};
+use rand_core::Rng;
+
+use crate::{Attention, PatchEmbed, VitConfig, bicubic_matrix, init, sinusoid};
+
+/// VideoMAE's layer norms; PyTorch's default would be 1e-5.
+const NORM_EPSILON: f64 = 1e-6;
+
+/// Stochastic depth of a block. A rate of 0 draws nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DropRate(pub f64);
+
+impl DropRate {
+    /// Drops whole rows of a residual branch and scales the others up: `branch / keep * floor(keep + U[0, 1))`, one
+    /// draw per row (here a row is a clip).
+    ///
+    /// # Shapes
+    ///
+    /// - `branch`: `[n, tokens, c]`
+    /// - returns: the same
+    pub fn apply(self, branch: Tensor<3>, rng: Option<&mut dyn Rng>) -> Tensor<3> {
+        let Some(rng) = rng.filter(|_| self.0 > 0.0) else { return branch };
+        let [n, _, _] = branch.dims();
+        let keep = (1.0 - self.0) as f32;
+        let scale: Vec<f32> = (0..n).map(|_| (keep + uniform(rng)).floor() / keep).collect();
+        branch.clone() * Tensor::from_data(TensorData::new(scale, [n, 1, 1]), &branch.device())
+    }
+}
+
+/// Uniform in `[0, 1)` with the 24 bits that `f32` holds.
+fn uniform(rng: &mut dyn Rng) -> f32 {
+    (rng.next_u64() >> 40) as f32 / (1u64 << 24) as f32
+}
+
+/// Two linear layers with an exact (erf) GELU between them.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    /// `c` to the hidden width.
+    pub fc1: Linear,
+    /// The hidden width to `c`.
+    pub fc2: Linear,
+}
+
+impl Mlp {
+    /// `[.., c] -> [.., c]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.fc2.forward(activation::gelu(self.fc1.forward(x)))
+    }
+}
+
+/// One pre-norm transformer block.
+#[derive(Module, Debug)]
+pub struct Block {
+    /// Before attention.
+    pub norm1: LayerNorm,
+    /// Attention within the clip.
+    pub attn: Attention,
+    /// Before the MLP.
+    pub norm2: LayerNorm,
+    /// The MLP.
+    pub mlp: Mlp,
+    #[module(skip)]
+    drop: DropRate,
+}
+
+impl Block {
+    /// Draws the initial weights of block `index`.
+    pub fn init(config: &VitConfig, index: usize, rng: &mut dyn Rng, device: &Device) -> Self {
+        let norm = || LayerNormConfig::new(config.width).with_epsilon(NORM_EPSILON).init(device);
+        Self {
+            norm1: norm(),
+            attn: Attention::init(config, rng, device),
+            norm2: norm(),
+            mlp: Mlp {
+                fc1: init::linear(config.width, config.mlp, rng, device),
+                fc2: init::linear(config.mlp, config.width, rng, device),
+            },
+            drop: DropRate(config.drop_rate(index)),
+        }
+    }
+
+    /// `u = x + attn(norm1(x))`, `u + mlp(norm2(u))`; with `rng`, each branch of each clip may be dropped.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[n, tokens, c]`, any number of clips
+    /// - returns: the same
+    pub fn forward(&self, x: Tensor<3>, mut rng: Option<&mut dyn Rng>) -> Tensor<3> {
+        let attended = self.attn.forward(self.norm1.forward(x.clone()));
+        let x = x + self.drop.apply(attended, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
+        let mixed = self.mlp.forward(self.norm2.forward(x.clone()));
+        x + self.drop.apply(mixed, rng)
+    }
+}
+
+/// The backbone.
+#[derive(Module, Debug)]
+pub struct Vit {
+    /// Frames to tokens.
+    pub patch_embed: PatchEmbed,
+    /// The fixed position table, `[1, 8 * grid * grid, c]`. A parameter only so that checkpoints can hold it; it never
+    /// learns.
+    pub pos_embed: Param<Tensor<3>>,
+    /// The blocks, first to last.
+    pub blocks: Vec<Block>,
+    position_grid: usize,
+}
+
+impl Vit {
+    /// Draws the initial weights.
+    pub fn init(config: &VitConfig, rng: &mut dyn Rng, device: &Device) -> Self {
+        let tokens = VitConfig::CLIP_TOKENS * config.position_grid * config.position_grid;
+        let positions = TensorData::new(sinusoid(tokens, config.width), [1, tokens, config.width]);
+        Self {
+            patch_embed: PatchEmbed::init(config, rng, device),
+            pos_embed: Param::from_data(positions, device).set_require_grad(false),
+            blocks: (0..config.depth).map(|i| Block::init(config, i, rng, device)).collect(),
+            position_grid: config.position_grid,
+        }
+    }
+
+    /// Rows and columns of patches in frames of this size, in pixels.
+    pub fn grid(&self, height: usize, width: usize) -> [usize; 2] {
+        let [_, _, _, p, _] = self.patch_embed.projection.weight.dims();
+        [height / p, width / p]
+    }
+
+    /// Tokens with their positions: what the first block reads.
+    ///
+    /// # Shapes
+    ///
+    /// - `clips`: `[n, 3, 16, height, width]`, normalised
+    /// - returns: `[n, tokens, c]`
+    pub fn embed(&self, clips: Tensor<5>) -> Tensor<3> {
+        let [n, _, frames, height, width] = clips.dims();
+        assert_shape!(clips, [n, 3, VitConfig::CLIP_FRAMES, height, width]);
+        debug_assert_eq!(frames, VitConfig::CLIP_FRAMES);
+        let positions = self.positions(self.grid(height, width));
+        self.patch_embed.forward(clips) + positions
+    }
+
+    /// The position table for a grid of `h x w` patches: `[1, 8 * h * w, c]`.
+    pub fn positions(&self, [h, w]: [usize; 2]) -> Tensor<3> {
+        let table = self.pos_embed.val();
+        let g = self.position_grid;
+        if [h, w] == [g, g] {
+            return table;
+        }
+        let [_, tokens, c] = table.dims();
+        let t = tokens / (g * g);
+        let device = table.device();
+        let resize = |to| Tensor::<2>::from_data(TensorData::new(bicubic_matrix(g, to), [to, g]), &device);
+        let rows = resize(h).unsqueeze::<3>().matmul(table.reshape([t, g, g * c])); // [t, h, g*c]
+        let both = resize(w).unsqueeze::<3>().matmul(rows.reshape([t * h, g, c])); // [t*h, w, c]
+        both.reshape([1, t * h * w, c])
+    }
+}

@@ -1,0 +1,302 @@
+//! From the bytes of an annotation file to videos that are not yet checked.
+//!
+//! The file is streamed through visitors, never held as a tree of JSON values: such a tree takes twenty times the
+//! memory of the file, and its maps would silently keep only the last of two videos of the same name.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::de::{Deserializer, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::problem::{AnnotationError, Fault, Problems};
+use super::{Action, VideoEntry};
+use crate::nearest::nearest;
+
+/// A video as it stands in the file. What is absent or of the wrong type is `None`, and has been reported.
+pub(super) struct RawVideo {
+    pub(super) name: String,
+    pub(super) subset: Option<String>,
+    pub(super) duration: Option<f64>,
+    pub(super) frames: Option<f64>,
+    pub(super) fps: Option<f64>,
+    /// In the order of the file; the faulty ones leave a hole so that an index still means what it means in the file.
+    pub(super) actions: Vec<Option<Action>>,
+}
+
+impl From<VideoEntry> for RawVideo {
+    fn from(video: VideoEntry) -> Self {
+        Self {
+            name: video.name,
+            subset: Some(video.subset),
+            duration: Some(video.duration),
+            frames: video.frames.map(|frames| frames as f64),
+            fps: video.fps,
+            actions: video.actions.into_iter().map(Some).collect(),
+        }
+    }
+}
+
+/// The videos of a file in its order; duplicates still among them.
+pub(super) fn read(path: &Path, problems: &mut Problems) -> Result<Vec<RawVideo>, AnnotationError> {
+    let bytes = crate::atomic::read(path)
+        .map_err(|source| AnnotationError::Read { path: path.to_path_buf(), source })?;
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let mut keys = Vec::new();
+    let found = Top { problems, keys: &mut keys }.deserialize(&mut json).and_then(|videos| {
+        json.end()?;
+        Ok(videos)
+    });
+    match found {
+        Ok(Some(videos)) => Ok(videos),
+        Ok(None) => Err(AnnotationError::NoDatabase {
+            path: path.to_path_buf(),
+            nearest: nearest("database", keys.iter().map(String::as_str)).map(String::from),
+            found: keys,
+        }),
+        Err(error) => Err(not_json(path, text, &error)),
+    }
+}
+
+fn not_json(path: &Path, text: &[u8], error: &serde_json::Error) -> AnnotationError {
+    let (line, column) = (error.line(), error.column());
+    let position = format!(" at line {line} column {column}");
+    let mut message = error.to_string();
+    if let Some(kept) = message.strip_suffix(&position) {
+        message.truncate(kept.len());
+    }
+    let rest = text.split(|&byte| byte == b'\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    let rest = rest.get(column.saturating_sub(2)..).unwrap_or_default();
+    // Python writes these and calls it JSON.
+    if ["NaN", "nan", "Infinity", "-Infinity", "inf"].iter().any(|word| {
+        let word = word.as_bytes();
+        rest.starts_with(word) || rest.get(1..).is_some_and(|rest| rest.starts_with(word))
+    }) {
+        message += "; NaN and Infinity are not JSON, and not times";
+    }
+    AnnotationError::Json { path: path.to_path_buf(), line, column, message }
+}
+
+/// The outermost object. At most this many of its keys are remembered for the message when `database` is not one.
+const KEYS_TOLD: usize = 10;
+
+struct Top<'a> {
+    problems: &'a mut Problems,
+    keys: &'a mut Vec<String>,
+}
+
+impl<'de> DeserializeSeed<'de> for Top<'_> {
+    type Value = Option<Vec<RawVideo>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Top<'_> {
+    type Value = Option<Vec<RawVideo>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a `database`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut videos: Option<Vec<RawVideo>> = None;
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "database" {
+                if videos.is_some() {
+                    self.problems.add_to_file(Fault::DuplicateField { field: key });
+                }
+                let more = map.next_value_seed(Database { problems: self.problems })?;
+                videos.get_or_insert_default().extend(more);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+                if self.keys.len() < KEYS_TOLD {
+                    self.keys.push(key);
+                }
+            }
+        }
+        Ok(videos)
+    }
+}
+
+struct Database<'a> {
+    problems: &'a mut Problems,
+}
+
+impl<'de> DeserializeSeed<'de> for Database<'_> {
+    type Value = Vec<RawVideo>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Database<'_> {
+    type Value = Vec<RawVideo>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("for `database` an object of videos by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut videos = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            videos.push(map.next_value_seed(Video { name, problems: self.problems })?);
+        }
+        Ok(videos)
+    }
+}
+
+struct Video<'a> {
+    name: String,
+    problems: &'a mut Problems,
+}
+
+impl<'de> DeserializeSeed<'de> for Video<'_> {
+    type Value = RawVideo;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Video<'_> {
+    type Value = RawVideo;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "for video {:?} an object with its `subset`, `duration` and `annotations`", self.name)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let Self { name, problems } = self;
+        let mut video =
+            RawVideo { name, subset: None, duration: None, frames: None, fps: None, actions: Vec::new() };
+        let mut keys: Vec<String> = Vec::new();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "subset" => video.subset = text(map.next_value()?, "subset", &video.name, None, problems),
+                "duration" => video.duration = number(map.next_value()?, "duration", &video.name, problems),
+                "frame" => video.frames = number(map.next_value()?, "frame", &video.name, problems),
+                "fps" => video.fps = number(map.next_value()?, "fps", &video.name, problems),
+                "annotations" => {
+                    let first = video.actions.len();
+                    let more = map.next_value_seed(Actions { video: &video.name, first, problems })?;
+                    video.actions.extend(more);
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            let known = ["subset", "duration", "frame", "fps", "annotations"].contains(&key.as_str());
+            if known && keys.contains(&key) {
+                problems.add(&video.name, None, Fault::DuplicateField { field: key });
+            } else if keys.len() < KEYS_TOLD || known {
+                keys.push(key);
+            }
+        }
+        for field in ["subset", "duration"] {
+            if !keys.iter().any(|key| key == field) {
+                let nearest = nearest(field, keys.iter().map(String::as_str)).map(String::from);
+                problems.add(&video.name, None, Fault::MissingField { field, nearest });
+            }
+        }
+        Ok(video)
+    }
+}
+
+struct Actions<'a> {
+    video: &'a str,
+    first: usize,
+    problems: &'a mut Problems,
+}
+
+impl<'de> DeserializeSeed<'de> for Actions<'_> {
+    type Value = Vec<Option<Action>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Actions<'_> {
+    type Value = Vec<Option<Action>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "for `annotations` of video {:?} a list", self.video)
+    }
+
+    /// `null`: test sets have nothing to tell.
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut actions = Vec::new();
+        while let Some(value) = list.next_element::<Value>()? {
+            actions.push(action(value, self.video, self.first + actions.len(), self.problems));
+        }
+        Ok(actions)
+    }
+}
+
+fn action(value: Value, video: &str, index: usize, problems: &mut Problems) -> Option<Action> {
+    let Value::Object(mut fields) = value else {
+        let fault = wrong("annotation", &value, "an object with `segment` and `label`");
+        problems.add(video, Some(index), fault);
+        return None;
+    };
+    let mut field = |name: &'static str, problems: &mut Problems| {
+        let value = fields.remove(name);
+        if value.is_none() {
+            let nearest = nearest(name, fields.keys().map(String::as_str)).map(String::from);
+            problems.add(video, Some(index), Fault::MissingField { field: name, nearest });
+        }
+        value
+    };
+    let (segment, label) = (field("segment", problems), field("label", problems));
+    let label = label.and_then(|label| text(label, "label", video, Some(index), problems));
+    let times = segment.and_then(|segment| {
+        let pair = segment.as_array().map(|times| times.iter().map(Value::as_f64).collect::<Vec<_>>());
+        if let Some(&[Some(start), Some(end)]) = pair.as_deref() {
+            return Some((start, end));
+        }
+        problems.add(video, Some(index), wrong("segment", &segment, "[start, end] in seconds"));
+        None
+    });
+    let ((start, end), label) = (times?, label?);
+    Some(Action { label, start, end })
+}
+
+fn text(
+    value: Value,
+    field: &'static str,
+    video: &str,
+    index: Option<usize>,
+    problems: &mut Problems,
+) -> Option<String> {
+    if let Value::String(text) = value {
+        return Some(text);
+    }
+    problems.add(video, index, wrong(field, &value, "a text in quotes"));
+    None
+}
+
+fn number(value: Value, field: &'static str, video: &str, problems: &mut Problems) -> Option<f64> {
+    let number = value.as_f64();
+    if number.is_none() {
+        problems.add(video, None, wrong(field, &value, "a number"));
+    }
+    number
+}
+
+fn wrong(field: &'static str, value: &Value, wanted: &'static str) -> Fault {
+    const MOST: usize = 40;
+    let mut found: String = value.to_string();
+    if let Some((end, _)) = found.char_indices().nth(MOST) {
+        found.truncate(end);
+        found += "...";
+    }
+    Fault::WrongType { field, found, wanted }
+}

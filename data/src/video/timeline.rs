@@ -1,0 +1,144 @@
+//! Which samples are shown, in which order, and when.
+
+use super::error::Problem;
+use super::mp4::Index;
+use super::track::Sample;
+
+/// Shown frames in the order of showing.
+#[derive(Debug, Clone)]
+pub(crate) struct Timeline {
+    /// The sample of each frame.
+    samples: Vec<u32>,
+    /// The frame of each sample; `HIDDEN` for those an edit list leaves out.
+    frames: Vec<u32>,
+    /// When each frame is shown, in seconds.
+    times: Vec<f64>,
+    /// When the last frame has been shown, in seconds.
+    end: f64,
+    /// Samples from which decoding can start, ascending.
+    sync: Vec<u32>,
+}
+
+const HIDDEN: u32 = u32::MAX;
+
+/// How many pictures H.264 may decode ahead of the one shown (16), with room for writers that count loosely.
+pub(crate) const MAX_AHEAD: usize = 32;
+
+/// The part of the media that is shown: leading empty edits, then the first media edit.
+struct Window {
+    /// Seconds before the first frame.
+    delay: f64,
+    /// In ticks of the media.
+    start: Option<i64>,
+    /// In ticks of the movie; 0 means "to the end".
+    duration: u64,
+}
+
+impl Window {
+    fn of(index: &Index) -> Window {
+        let mut window = Window { delay: 0.0, start: None, duration: 0 };
+        let mut later = 0;
+        for edit in &index.track.edits {
+            match edit.start {
+                _ if window.start.is_some() => later += 1,
+                None => window.delay += edit.duration as f64 / f64::from(index.movie_timescale.max(1)),
+                Some(start) => (window.start, window.duration) = (Some(start), edit.duration),
+            }
+        }
+        if later > 0 {
+            tracing::warn!("the edit list has {later} more entries; only the first part of the video is used");
+        }
+        window
+    }
+
+    fn shows(&self, sample: &Sample, timescale: u32, movie_timescale: u32) -> bool {
+        let Some(start) = self.start else { return true };
+        // 128 bits: both sides are products of a time and a time scale.
+        let into = i128::from(sample.presented) - i128::from(start);
+        let to_the_end = self.duration == 0 || movie_timescale == 0;
+        into >= 0 && (to_the_end || into * i128::from(movie_timescale) < i128::from(self.duration) * i128::from(timescale))
+    }
+}
+
+impl Timeline {
+    pub(crate) fn new(index: &Index) -> Result<Timeline, Problem> {
+        let samples = &index.track.samples;
+        let timescale = index.track.timescale;
+        let window = Window::of(index);
+        let start = window.start.unwrap_or(0);
+
+        let mut shown: Vec<u32> = (0..samples.len() as u32)
+            .filter(|&sample| window.shows(&samples[sample as usize], timescale, index.movie_timescale))
+            .collect();
+        shown.sort_by_key(|&sample| samples[sample as usize].presented);
+        let Some(&last) = shown.last() else { return Err(Problem::NoFrames) };
+
+        let seconds = |ticks: i64| window.delay + ticks.saturating_sub(start) as f64 / f64::from(timescale);
+        let times: Vec<f64> = shown.iter().map(|&sample| seconds(samples[sample as usize].presented)).collect();
+        let last = samples[last as usize];
+        let end = seconds(last.presented.saturating_add(last.duration.into()));
+
+        let mut frames = vec![HIDDEN; samples.len()];
+        for (frame, &sample) in shown.iter().enumerate() {
+            frames[sample as usize] = frame as u32;
+        }
+        let sync = (0..samples.len() as u32).filter(|&sample| samples[sample as usize].sync).collect();
+        Ok(Timeline { samples: shown, frames, times, end, sync })
+    }
+
+    pub(crate) fn times(&self) -> &[f64] {
+        &self.times
+    }
+
+    /// When the last frame has been shown, in seconds.
+    pub(crate) fn end(&self) -> f64 {
+        self.end
+    }
+
+    /// Samples from which decoding can start.
+    pub(crate) fn sync_count(&self) -> usize {
+        self.sync.len()
+    }
+
+    /// The sample that holds a frame.
+    pub(crate) fn sample_of(&self, frame: usize) -> usize {
+        self.samples[frame] as usize
+    }
+
+    /// The frame that a sample holds, if it is shown.
+    pub(crate) fn frame_of(&self, sample: usize) -> Option<usize> {
+        let frame = self.frames[sample];
+        (frame != HIDDEN).then_some(frame as usize)
+    }
+
+    /// The frame nearest to a time in seconds; the earlier one of two as near.
+    pub(crate) fn nearest(&self, seconds: f64) -> usize {
+        let after = self.times.partition_point(|&time| time < seconds).min(self.times.len() - 1);
+        let before = after.saturating_sub(1);
+        if seconds - self.times[before] <= self.times[after] - seconds { before } else { after }
+    }
+
+    /// The last sample from which decoding gives this frame and all that are shown after it.
+    ///
+    /// A key frame may be decoded before pictures that are shown before it (an open group of pictures): those
+    /// refer to what came before the key frame, so they need an earlier start.
+    pub(crate) fn start_for(&self, frame: usize, samples: &[Sample]) -> Result<usize, Problem> {
+        let sample = self.sample_of(frame);
+        let before = self.sync.partition_point(|&sync| sync as usize <= sample);
+        let candidates = self.sync[..before].iter().rev().map(|&sync| sync as usize);
+        for (tried, start) in candidates.enumerate() {
+            if samples[start].presented <= samples[sample].presented {
+                return Ok(start);
+            }
+            if tried == MAX_AHEAD {
+                return Err(disorder());
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// No H.264 stream reorders its pictures this far.
+pub(crate) fn disorder() -> Problem {
+    Problem::index("frames are shown in an order far from the order they are stored in")
+}

@@ -1,0 +1,348 @@
+//! One track of a movie: the tables of its index, and the list of samples they spell out.
+
+use super::bytes::{Bytes, Kind, boxes};
+use super::error::Problem;
+use super::mp4::MAX_FRAMES;
+use super::orientation::Orientation;
+
+/// One encoded picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// Where its bytes start in the file.
+    pub(crate) offset: u64,
+    /// Number of bytes.
+    pub(crate) size: u32,
+    /// Ticks it is shown for, in decoding order.
+    pub(crate) duration: u32,
+    /// When it is shown, in ticks of the media.
+    pub(crate) presented: i64,
+    /// True when decoding can start here.
+    pub(crate) sync: bool,
+}
+
+/// One entry of an edit list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Edit {
+    /// In ticks of the movie; 0 means "to the end".
+    pub(crate) duration: u64,
+    /// Where in the media it starts, in ticks of the media; `None` shows nothing.
+    pub(crate) start: Option<i64>,
+}
+
+/// What fragments inherit when they do not say (trex box).
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Defaults {
+    pub(crate) duration: u32,
+    pub(crate) size: u32,
+    pub(crate) flags: u32,
+}
+
+/// A track as its trak box describes it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Track {
+    pub(crate) id: u32,
+    /// `vide`, `soun`, ...
+    pub(crate) handler: Kind,
+    pub(crate) orientation: Orientation,
+    pub(crate) edits: Vec<Edit>,
+    /// Ticks of the media per second.
+    pub(crate) timescale: u32,
+    /// Four-character code of the first sample entry.
+    pub(crate) codec: Kind,
+    /// Width and height in pixels by the sample entry.
+    pub(crate) size: (u16, u16),
+    /// Content of the avcC box.
+    pub(crate) avcc: Vec<u8>,
+    /// Matrix code and full range flag of a colr box.
+    pub(crate) colour: Option<(u8, bool)>,
+    pub(crate) samples: Vec<Sample>,
+}
+
+impl Track {
+    /// Reads a trak box of a file of this many bytes.
+    pub(crate) fn parse(trak: &[u8], file_size: u64) -> Result<Track, Problem> {
+        let mut track = Track::default();
+        let mut tables = Tables::default();
+        for item in boxes(trak) {
+            let (kind, content) = item?;
+            match &kind.0 {
+                b"tkhd" => track.header(content)?,
+                b"edts" => track.edit_list(content)?,
+                b"mdia" => track.media(content, &mut tables)?,
+                _ => {}
+            }
+        }
+        // Only a video track is worth spelling out; sound has many more samples.
+        if track.is_video() {
+            track.samples = tables.samples(file_size)?;
+        }
+        Ok(track)
+    }
+
+    pub(crate) fn is_video(&self) -> bool {
+        self.handler.0 == *b"vide"
+    }
+
+    fn header(&mut self, mut content: Bytes) -> Result<(), Problem> {
+        let (version, _) = content.version_and_flags()?;
+        content.skip(if version == 1 { 16 } else { 8 })?; // created, modified
+        self.id = content.u32()?;
+        content.skip(if version == 1 { 12 } else { 8 })?; // reserved, duration
+        content.skip(16)?; // reserved, layer, group, volume
+        self.orientation = Orientation::from_matrix(&mut content)?;
+        Ok(())
+    }
+
+    fn edit_list(&mut self, edts: Bytes) -> Result<(), Problem> {
+        for item in boxes(edts.rest()) {
+            let (kind, mut content) = item?;
+            if kind.0 != *b"elst" {
+                continue;
+            }
+            let (version, _) = content.version_and_flags()?;
+            for _ in 0..content.count(if version == 1 { 20 } else { 12 })? {
+                let duration = content.wide(version)?;
+                let start = if version == 1 { content.u64()? as i64 } else { content.i32()?.into() };
+                content.skip(4)?; // speed
+                self.edits.push(Edit { duration, start: (start >= 0).then_some(start) });
+            }
+        }
+        Ok(())
+    }
+
+    fn media(&mut self, mdia: Bytes, tables: &mut Tables) -> Result<(), Problem> {
+        for item in boxes(mdia.rest()) {
+            let (kind, mut content) = item?;
+            match &kind.0 {
+                b"mdhd" => {
+                    let (version, _) = content.version_and_flags()?;
+                    content.skip(if version == 1 { 16 } else { 8 })?;
+                    self.timescale = content.u32()?;
+                }
+                b"hdlr" => {
+                    content.skip(8)?;
+                    self.handler = content.kind()?;
+                }
+                b"minf" => {
+                    for item in boxes(content.rest()) {
+                        let (kind, content) = item?;
+                        if kind.0 == *b"stbl" {
+                            self.sample_table(content, tables)?;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn sample_table(&mut self, stbl: Bytes, tables: &mut Tables) -> Result<(), Problem> {
+        for item in boxes(stbl.rest()) {
+            let (kind, content) = item?;
+            if kind.0 == *b"stsd" {
+                self.sample_entry(content)?;
+            } else {
+                tables.read(kind, content)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first sample entry; a second one would be a change of codec in mid-stream, which the decoder notices.
+    fn sample_entry(&mut self, mut stsd: Bytes) -> Result<(), Problem> {
+        stsd.skip(8)?; // version, flags, count
+        let Some(entry) = boxes(stsd.rest()).next() else { return Ok(()) };
+        let (kind, mut content) = entry?;
+        self.codec = kind;
+        if !matches!(&kind.0, b"avc1" | b"avc3") {
+            return Ok(());
+        }
+        content.skip(24)?;
+        self.size = (content.u16()?, content.u16()?);
+        content.skip(50)?; // resolution, frames per sample, compressor, depth, palette
+        // Old writers pad the entry with bytes that are no boxes: what does not parse is not read.
+        for (kind, mut content) in boxes(content.rest()).map_while(Result::ok) {
+            match &kind.0 {
+                b"avcC" => self.avcc = content.rest().to_vec(),
+                b"colr" => self.colour = colour(&mut content),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Matrix code and range of a colr box, if it holds such (it may hold a profile instead).
+fn colour(content: &mut Bytes) -> Option<(u8, bool)> {
+    let kind = content.kind().ok()?;
+    content.skip(4).ok()?; // primaries, transfer
+    let matrix = content.u16().ok()?;
+    match &kind.0 {
+        b"nclx" => Some((matrix as u8, content.u8().ok()? & 0x80 != 0)),
+        b"nclc" => Some((matrix as u8, false)),
+        _ => None,
+    }
+}
+
+/// The tables of a sample table box, still compressed into runs.
+#[derive(Debug, Default)]
+struct Tables {
+    /// Runs of (count, duration).
+    durations: Vec<(u32, u32)>,
+    /// Runs of (count, presentation minus decoding time).
+    shifts: Vec<(u32, i32)>,
+    /// Runs of chunks: (first chunk, samples per chunk).
+    runs: Vec<(u32, u32)>,
+    /// Where each chunk starts.
+    chunks: Vec<u64>,
+    sizes: Sizes,
+    /// Numbers of the sync samples, from 1; absent when all are.
+    sync: Option<Vec<u32>>,
+}
+
+#[derive(Debug)]
+enum Sizes {
+    Equal { size: u32, count: usize },
+    Each(Vec<u32>),
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Sizes::Each(Vec::new())
+    }
+}
+
+impl Sizes {
+    fn count(&self) -> usize {
+        match self {
+            Sizes::Equal { count, .. } => *count,
+            Sizes::Each(sizes) => sizes.len(),
+        }
+    }
+
+    fn of(&self, sample: usize) -> u32 {
+        match self {
+            Sizes::Equal { size, .. } => *size,
+            Sizes::Each(sizes) => sizes[sample],
+        }
+    }
+}
+
+impl Tables {
+    fn read(&mut self, kind: Kind, mut content: Bytes) -> Result<(), Problem> {
+        if !matches!(&kind.0, b"stts" | b"ctts" | b"stsc" | b"stco" | b"co64" | b"stss" | b"stsz" | b"stz2") {
+            return Ok(());
+        }
+        content.skip(4)?; // version and flags: offsets of version 0 are read as signed too, as every reader does
+        match &kind.0 {
+            b"stts" => self.durations = entries(content, 8, |entry| Ok((entry.u32()?, entry.u32()?)))?,
+            b"ctts" => self.shifts = entries(content, 8, |entry| Ok((entry.u32()?, entry.i32()?)))?,
+            b"stsc" => {
+                self.runs = entries(content, 12, |entry| {
+                    let run = (entry.u32()?, entry.u32()?);
+                    entry.skip(4)?;
+                    Ok(run)
+                })?;
+            }
+            b"stco" => self.chunks = entries(content, 4, |entry| entry.u32().map(u64::from))?,
+            b"co64" => self.chunks = entries(content, 8, Bytes::u64)?,
+            b"stss" => self.sync = Some(entries(content, 4, Bytes::u32)?),
+            b"stsz" => {
+                let size = content.u32()?;
+                self.sizes = if size == 0 {
+                    Sizes::Each(entries(content, 4, Bytes::u32)?)
+                } else {
+                    Sizes::Equal { size, count: content.count(0)? }
+                };
+            }
+            _ => return Err(Problem::Feature("a compact sample size table (stz2)".into())),
+        }
+        Ok(())
+    }
+
+    /// Spells the runs out, one entry per sample.
+    fn samples(&self, file_size: u64) -> Result<Vec<Sample>, Problem> {
+        let count = self.sizes.count();
+        if count > MAX_FRAMES {
+            return Err(Problem::Limit(format!("{count} frames"), format!("{MAX_FRAMES} frames")));
+        }
+        if let Sizes::Equal { size, .. } = self.sizes {
+            // One number stands for all sizes: only the length of the file shows whether that can be.
+            let held = usize::try_from(file_size / u64::from(size)).unwrap_or(usize::MAX);
+            if held < count {
+                return Err(Problem::Truncated { held, frames: count });
+            }
+        }
+        let mut durations = Runs::new(&self.durations);
+        let mut shifts = Runs::new(&self.shifts);
+        let mut samples = Vec::new();
+        let mut decoded = 0i64;
+        let mut runs = self.runs.iter().peekable();
+        let mut per_chunk = 0;
+        for (chunk, &start) in self.chunks.iter().enumerate() {
+            while let Some(&&(_, samples)) = runs.peek().filter(|(first, _)| *first as usize <= chunk + 1) {
+                per_chunk = samples;
+                runs.next();
+            }
+            let mut offset = start;
+            for _ in 0..per_chunk {
+                if samples.len() == count {
+                    break;
+                }
+                let size = self.sizes.of(samples.len());
+                let duration =
+                    durations.next().ok_or_else(|| Problem::index("the time table covers too few frames"))?;
+                // A ctts that covers too few samples leaves the rest unshifted, as players do.
+                let presented = decoded + i64::from(shifts.next().unwrap_or(0));
+                samples.push(Sample { offset, size, duration, presented, sync: self.sync.is_none() });
+                offset = offset.checked_add(size.into()).ok_or_else(|| Problem::index("a chunk offset overflows"))?;
+                decoded += i64::from(duration);
+            }
+        }
+        if samples.len() < count {
+            return Err(Problem::index(format!("the chunk table covers {} of {count} frames", samples.len())));
+        }
+        for &number in self.sync.iter().flatten() {
+            if let Some(sample) = (number as usize).checked_sub(1).and_then(|index| samples.get_mut(index)) {
+                sample.sync = true;
+            }
+        }
+        Ok(samples)
+    }
+}
+
+fn entries<'a, T>(
+    mut content: Bytes<'a>,
+    size: usize,
+    read: impl Fn(&mut Bytes<'a>) -> Result<T, Problem>,
+) -> Result<Vec<T>, Problem> {
+    let count = content.count(size)?;
+    (0..count).map(|_| read(&mut content)).collect()
+}
+
+/// Spells out runs of (count, value).
+struct Runs<'a, T> {
+    runs: std::slice::Iter<'a, (u32, T)>,
+    left: u32,
+    value: Option<T>,
+}
+
+impl<'a, T: Copy> Runs<'a, T> {
+    fn new(runs: &'a [(u32, T)]) -> Self {
+        Self { runs: runs.iter(), left: 0, value: None }
+    }
+}
+
+impl<T: Copy> Iterator for Runs<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        while self.left == 0 {
+            let &(count, value) = self.runs.next()?;
+            (self.left, self.value) = (count, Some(value));
+        }
+        self.left -= 1;
+        self.value
+    }
+}

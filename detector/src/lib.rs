@@ -1,0 +1,16 @@
+//! Temporal action detectors: network, targets, losses, decoding; suppression and metrics.
+//!
+//! A detector takes features `[b, c, t]` and a mask, never a picture. Suppression, merging and metrics are plain Rust on
+//! slices, with no tensor type.
+
+pub mod actionformer;
+pub mod conv;
+pub mod decode;
+pub mod losses;
+pub mod mask;
+//pub mod merge;
+//pub mod metrics;
+pub mod points;
+pub mod segment;
+pub mod suppression;
+pub mod targets;

@@ -1,0 +1,39 @@
+//! Points of the pyramid: where predictions sit and which lengths they answer for.
+
+/// One prediction's place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// Position, in grid steps.
+    pub position: f32,
+    /// Smallest distance to a segment's farther end that this point answers for, in grid steps.
+    pub low: f32,
+    /// Largest such distance, included.
+    pub high: f32,
+    /// Distance to the next point of its level, in grid steps.
+    pub stride: f32,
+}
+
+/// Points of all levels, finest first; level `l` has `lengths[l]` points `2^l` grid steps apart, the first at 0
+/// (OpenTAD `PointGenerator` without offset).
+pub fn pyramid_points(lengths: &[usize], ranges: &[[f64; 2]]) -> Vec<Point> {
+    assert_eq!(lengths.len(), ranges.len(), "one range per level");
+    let level = |(l, (&length, &[low, high])): (usize, (&usize, &[f64; 2]))| {
+        let stride = (1usize << l) as f32;
+        (0..length).map(move |i| Point { position: i as f32 * stride, low: low as f32, high: high as f32, stride })
+    };
+    lengths.iter().zip(ranges).enumerate().flat_map(level).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thumos_pyramid_has_1512_points() {
+        let lengths: Vec<usize> = (0..6).map(|l| 768 >> l).collect();
+        let ranges = [[0., 4.], [4., 8.], [8., 16.], [16., 32.], [32., 64.], [64., 10_000.]];
+        let points = pyramid_points(&lengths, &ranges);
+        assert_eq!(points.len(), 1512);
+        assert_eq!(points[769], Point { position: 2.0, low: 4.0, high: 8.0, stride: 2.0 });
+    }
+}

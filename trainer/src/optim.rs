@@ -1,0 +1,208 @@
+//! AdamW over parameter groups, with one gradient norm for the whole model.
+//!
+//! The update rule is Burn's; the state is ours, under the parameters' names, so that a checkpoint can hold it and two
+//! runs write the same bytes.
+
+use std::collections::BTreeMap;
+
+use adatad_detector::losses::Losses;
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::{AdamW, AdamWConfig, AdamWState, GradientsParams, Optimizer as _};
+use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::weights::file_name;
+
+/// OpenTAD's; Burn's own default would be 1e-5.
+const EPSILON: f32 = 1e-8;
+
+/// Learning rates and decay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// Base rate of the detector.
+    pub learning_rate: f64,
+    /// Base rate of the adapters.
+    pub adapter_learning_rate: f64,
+    /// Base rate of the backbone, where it learns at all.
+    pub backbone_learning_rate: f64,
+    /// Decoupled weight decay: of all weights of backbone and adapters, and of the detector's matrices and kernels.
+    pub weight_decay: f64,
+    /// Largest norm of the gradient of all parameters together; larger ones are scaled down to it.
+    pub clip_norm: f64,
+}
+
+/// Which rate and decay a parameter has (OpenTAD's paramwise groups).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// The backbone's own weights.
+    Backbone,
+    /// Adapters: decay on all of them, biases and gains too, as in the reference.
+    Adapter,
+    /// Matrices and kernels of the detector.
+    Decayed,
+    /// Biases, norms and scales of the detector.
+    Plain,
+}
+
+impl Group {
+    /// The group of the parameter at this path.
+    pub fn of(path: &str) -> Self {
+        if path.starts_with("backbone.adapters.") {
+            Group::Adapter
+        } else if path.starts_with("backbone.") {
+            Group::Backbone
+        } else if path.ends_with(".weight") {
+            Group::Decayed
+        } else {
+            Group::Plain
+        }
+    }
+
+    fn rate_and_decay(self, config: &OptimizerConfig) -> (f64, f64) {
+        match self {
+            Group::Backbone => (config.backbone_learning_rate, config.weight_decay),
+            Group::Adapter => (config.adapter_learning_rate, config.weight_decay),
+            Group::Decayed => (config.learning_rate, config.weight_decay),
+            Group::Plain => (config.learning_rate, 0.0),
+        }
+    }
+}
+
+/// Gradients of one step.
+#[derive(Debug)]
+pub struct ModelGradients(GradientsParams);
+
+impl ModelGradients {
+    /// Runs the backward pass.
+    pub fn of<M: Module>(losses: &Losses, model: &M) -> Self {
+        Self(GradientsParams::from_grads(losses.total.backward(), model))
+    }
+
+    /// Euclidean norm over every parameter's gradient: one number read back from the device.
+    pub fn norm<M: Module>(&self, model: &M) -> f64 {
+        struct Squares<'a>(&'a GradientsParams, Vec<Tensor<1>>);
+        impl ModuleVisitor for Squares<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                self.1.extend(self.0.get::<D>(param.id).map(|gradient| gradient.square().sum()));
+            }
+        }
+        let mut squares = Squares(&self.0, Vec::new());
+        model.visit(&mut squares);
+        if squares.1.is_empty() {
+            return 0.0;
+        }
+        f64::from(Tensor::cat(squares.1, 0).sum().sqrt().into_scalar::<f32>())
+    }
+
+    /// The gradient of every parameter that has one, under the name and in the layout of a weights file.
+    pub fn by_file_name<M: Module>(&self, model: &M) -> BTreeMap<String, TensorData> {
+        struct Collect<'a> {
+            gradients: &'a GradientsParams,
+            path: Vec<String>,
+            in_linear: bool,
+            found: BTreeMap<String, TensorData>,
+        }
+        impl ModuleVisitor for Collect<'_> {
+            fn enter_module(&mut self, name: &str, container: &str) {
+                self.path.push(name.to_owned());
+                self.in_linear = container == "Struct:Linear";
+            }
+            fn exit_module(&mut self, _: &str, _: &str) {
+                self.path.pop();
+            }
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if let Some(gradient) = self.gradients.get::<D>(param.id) {
+                    let is_matrix = self.in_linear && D == 2;
+                    let gradient = if is_matrix { gradient.transpose() } else { gradient };
+                    self.found.insert(file_name(&self.path.join(".")), gradient.to_data());
+                }
+            }
+        }
+        let mut collect =
+            Collect { gradients: &self.0, path: Vec::new(), in_linear: false, found: BTreeMap::new() };
+        model.visit(&mut collect);
+        collect.found
+    }
+}
+
+/// Any tensor as one row.
+pub(crate) fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
+    let size = tensor.shape().num_elements();
+    tensor.reshape([size])
+}
+
+/// Moments of every parameter that has been updated, by path.
+pub type OptimizerState = BTreeMap<String, AdamWState<1>>;
+
+/// The optimiser.
+#[derive(Clone)]
+pub struct Optimizer {
+    config: OptimizerConfig,
+    /// What a checkpoint has to hold.
+    pub state: OptimizerState,
+}
+
+impl Optimizer {
+    /// An optimiser that has not made a step.
+    pub fn new(config: OptimizerConfig) -> Self {
+        Self { config, state: OptimizerState::new() }
+    }
+
+    /// One update. `factor` is the schedule's share of each base rate, `norm` the gradient's norm from
+    /// [`ModelGradients::norm`].
+    pub fn step<M: Module>(&mut self, model: M, gradients: ModelGradients, norm: f64, factor: f64) -> M {
+        let clip = self.config.clip_norm / (norm + 1e-6); // PyTorch `clip_grad_norm_`
+        let adamw = |decay: f64| {
+            AdamWConfig::new().with_epsilon(EPSILON).with_weight_decay(decay as f32).build()
+        };
+        model.map(&mut Update {
+            path: Vec::new(),
+            gradients: gradients.0,
+            scale: clip.min(1.0),
+            factor,
+            decayed: adamw(self.config.weight_decay),
+            plain: adamw(0.0),
+            config: &self.config,
+            state: &mut self.state,
+        })
+    }
+}
+
+struct Update<'a> {
+    path: Vec<String>,
+    gradients: GradientsParams,
+    scale: f64,
+    factor: f64,
+    decayed: AdamW,
+    plain: AdamW,
+    config: &'a OptimizerConfig,
+    state: &'a mut OptimizerState,
+}
+
+impl ModuleMapper for Update<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
+        let path = self.path.join(".");
+        let (rate, decay) = Group::of(&path).rate_and_decay(self.config);
+        let adamw = if decay > 0.0 { &self.decayed } else { &self.plain };
+        let gradient = flat(gradient) * self.scale;
+        let state = self.state.remove(&path);
+        param.map(|tensor| {
+            let shape = tensor.shape();
+            let (updated, state) = adamw.step(rate * self.factor, flat(tensor.inner()), gradient, state);
+            if let Some(state) = state {
+                self.state.insert(path, state);
+            }
+            Tensor::from_inner(updated.reshape(shape)).require_grad()
+        })
+    }
+}
