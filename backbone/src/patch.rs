@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::module::linear;
-use burn::tensor::{Device, Int, Tensor, TensorData, assert_shape};
+use burn::tensor::{Device, Distribution, Int, Tensor, TensorData, assert_shape};
 use rand_core::Rng;
 
 use crate::VitConfig;
@@ -44,14 +44,35 @@ pub struct PatchProjection {
 }
 
 impl PatchEmbed {
-    /// Draws the initial weights (PyTorch's default for a convolution).
+    /// Draws the initial weights: smooth random patterns without a constant part, every second filter a difference of
+    /// the tubelet's two frames.
+    ///
+    /// Differs from PyTorch's default, which a checkpoint overwrites anyway. White noise answers mostly to the mean
+    /// colour of a patch, and hardly to shapes or motion; a backbone that starts without a checkpoint then spends most
+    /// of a short training on telling a still picture from a moving one.
     pub fn init(config: &VitConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let shape = [config.width, 3, VitConfig::TUBELET, config.patch, config.patch];
-        let initial = init::fan_in_uniform(shape[1..].iter().product());
+        let (c, p, tubelet) = (config.width, config.patch, VitConfig::TUBELET);
+        let patterns = init::draw([c, 3 * WAVES * WAVES], Distribution::Normal(0.0, 1.0), rng, device).val();
+        let patterns: Vec<f32> = patterns.to_data().iter::<f32>().collect();
+        let mut weight = vec![0f32; c * 3 * tubelet * p * p];
+        for (filter, weights) in weight.chunks_mut(3 * tubelet * p * p).enumerate() {
+            let is_difference = filter % 2 == 1;
+            for (colour, weights) in weights.chunks_mut(tubelet * p * p).enumerate() {
+                let at = (filter * 3 + colour) * WAVES * WAVES;
+                let pattern = smooth(&patterns[at..at + WAVES * WAVES], p, is_difference);
+                for (t, frame) in weights.chunks_mut(p * p).enumerate() {
+                    let sign = if is_difference && t == 0 { -1.0 } else { 1.0 };
+                    frame.iter_mut().zip(&pattern).for_each(|(w, v)| *w = sign * v);
+                }
+            }
+            let norm = weights.iter().map(|w| w * w).sum::<f32>().sqrt();
+            weights.iter_mut().for_each(|w| *w *= FILTER_NORM / norm);
+        }
+        let weight = TensorData::new(weight, [c, 3, tubelet, p, p]);
         Self {
             projection: PatchProjection {
-                weight: init::draw(shape, initial, rng, device),
-                bias: init::draw([config.width], initial, rng, device),
+                weight: Param::from_data(weight, device),
+                bias: init::constant([c], 0.0, device),
             },
         }
     }
@@ -78,4 +99,28 @@ impl PatchEmbed {
         let weight = self.projection.weight.val().reshape([c, 3 * tubelet * p * p]).transpose();
         linear(patches, weight, Some(self.projection.bias.val())) // [n, t*h*w, c]
     }
+}
+
+/// Waves along each side of an initial filter: structures down to a sixth of a patch.
+const WAVES: usize = 4;
+/// Euclidean norm of an initial filter: answers of about 1 to the contrasts of ordinary pictures.
+const FILTER_NORM: f32 = 0.6;
+
+/// A sum of cosines over a patch of `p` x `p`, weaker where finer; `flat` keeps the constant one.
+fn smooth(amplitudes: &[f32], p: usize, flat: bool) -> Vec<f32> {
+    let cosine = |wave: usize, at: usize| {
+        (std::f32::consts::PI * wave as f32 * (at as f32 + 0.5) / p as f32).cos()
+    };
+    let mut pattern = vec![0.0; p * p];
+    for (i, amplitude) in amplitudes.iter().enumerate() {
+        let (v, u) = (i / WAVES, i % WAVES);
+        if (v, u) == (0, 0) && !flat {
+            continue;
+        }
+        let amplitude = amplitude / (1 + v + u) as f32;
+        for (at, value) in pattern.iter_mut().enumerate() {
+            *value += amplitude * cosine(v, at / p) * cosine(u, at % p);
+        }
+    }
+    pattern
 }

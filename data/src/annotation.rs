@@ -15,6 +15,7 @@
 mod check;
 mod problem;
 mod read;
+mod values;
 mod write;
 
 use std::collections::BTreeSet;

@@ -8,7 +8,6 @@ use std::path::Path;
 
 /// Writes beside `path` what `content` writes, then renames it to `path`; on any error `path` stays as it was.
 pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
     #[cfg(unix)]
@@ -17,7 +16,7 @@ pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>
         // The default of `tempfile` is for its owner alone; results are files like any other, so the umask decides.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(folder)?;
+    let mut file = builder.tempfile_in(folder(path))?;
     let mut writer = BufWriter::new(file.as_file_mut());
     content(&mut writer)?;
     writer.flush()?;
@@ -25,6 +24,11 @@ pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
+}
+
+/// The folder of a file; a rename works within one folder, and not always between two.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// All bytes of a regular file. Pipes and devices are refused: some of them never end.
@@ -55,11 +59,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_file_name_is_written_in_the_current_folder() {
-        let path = Path::new("atomic-bare-name.tmp");
-        write(path, |out| out.write_all(b"x")).unwrap();
-        assert_eq!(fs::read(path).unwrap(), b"x");
-        fs::remove_file(path).unwrap();
+    fn a_bare_file_name_belongs_to_the_current_folder() {
+        assert_eq!(folder(Path::new("a.txt")), Path::new("."));
+        assert_eq!(folder(Path::new("b/a.txt")), Path::new("b"));
     }
 
     #[test]

@@ -56,7 +56,6 @@ pub enum ClassError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        #[source]
         fault: ListFault,
     },
     /// Labels given by the program cannot make a list.
@@ -244,7 +243,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
         #[test]
         fn what_is_saved_is_loaded_again(labels in proptest::collection::hash_set(".{0,10}", 1..8)) {

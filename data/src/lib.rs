@@ -6,9 +6,10 @@
 pub mod annotation;
 pub mod atomic;
 pub mod classes;
+pub mod frames;
 mod nearest;
 pub mod random;
 pub mod synth;
-pub mod video;
 pub mod transform;
+pub mod video;
 pub mod window;

@@ -168,7 +168,6 @@ pub enum WindowError {
         /// The video.
         name: String,
         /// The label.
-        #[source]
         unknown: UnknownLabel,
     },
 }

@@ -71,7 +71,7 @@ impl Group {
 
 /// Gradients of one step.
 #[derive(Debug)]
-pub struct ModelGradients(GradientsParams);
+pub struct ModelGradients(pub(crate) GradientsParams);
 
 impl ModelGradients {
     /// Runs the backward pass.

@@ -6,10 +6,11 @@
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{Deserializer, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::problem::{AnnotationError, Fault, Problems};
+use super::values::{action, number, text};
 use super::{Action, VideoEntry};
 use crate::nearest::nearest;
 
@@ -39,10 +40,10 @@ impl From<VideoEntry> for RawVideo {
 
 /// The videos of a file in its order; duplicates still among them.
 pub(super) fn read(path: &Path, problems: &mut Problems) -> Result<Vec<RawVideo>, AnnotationError> {
-    let bytes = crate::atomic::read(path)
-        .map_err(|source| AnnotationError::Read { path: path.to_path_buf(), source })?;
-    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let mut json = serde_json::Deserializer::from_slice(text);
+    let bytes =
+        crate::atomic::read(path).map_err(|source| AnnotationError::Read { path: path.to_path_buf(), source })?;
+    let json_text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    let mut json = serde_json::Deserializer::from_slice(json_text);
     let mut keys = Vec::new();
     let found = Top { problems, keys: &mut keys }.deserialize(&mut json).and_then(|videos| {
         json.end()?;
@@ -55,7 +56,7 @@ pub(super) fn read(path: &Path, problems: &mut Problems) -> Result<Vec<RawVideo>
             nearest: nearest("database", keys.iter().map(String::as_str)).map(String::from),
             found: keys,
         }),
-        Err(error) => Err(not_json(path, text, &error)),
+        Err(error) => Err(not_json(path, json_text, &error)),
     }
 }
 
@@ -78,9 +79,10 @@ fn not_json(path: &Path, text: &[u8], error: &serde_json::Error) -> AnnotationEr
     AnnotationError::Json { path: path.to_path_buf(), line, column, message }
 }
 
-/// The outermost object. At most this many of its keys are remembered for the message when `database` is not one.
+/// Unknown keys remembered of an object, to find the one that was meant by a missing one.
 const KEYS_TOLD: usize = 10;
 
+/// The outermost object.
 struct Top<'a> {
     problems: &'a mut Problems,
     keys: &'a mut Vec<String>,
@@ -171,8 +173,7 @@ impl<'de> Visitor<'de> for Video<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Self { name, problems } = self;
-        let mut video =
-            RawVideo { name, subset: None, duration: None, frames: None, fps: None, actions: Vec::new() };
+        let mut video = RawVideo { name, subset: None, duration: None, frames: None, fps: None, actions: Vec::new() };
         let mut keys: Vec<String> = Vec::new();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
@@ -239,64 +240,4 @@ impl<'de> Visitor<'de> for Actions<'_> {
         }
         Ok(actions)
     }
-}
-
-fn action(value: Value, video: &str, index: usize, problems: &mut Problems) -> Option<Action> {
-    let Value::Object(mut fields) = value else {
-        let fault = wrong("annotation", &value, "an object with `segment` and `label`");
-        problems.add(video, Some(index), fault);
-        return None;
-    };
-    let mut field = |name: &'static str, problems: &mut Problems| {
-        let value = fields.remove(name);
-        if value.is_none() {
-            let nearest = nearest(name, fields.keys().map(String::as_str)).map(String::from);
-            problems.add(video, Some(index), Fault::MissingField { field: name, nearest });
-        }
-        value
-    };
-    let (segment, label) = (field("segment", problems), field("label", problems));
-    let label = label.and_then(|label| text(label, "label", video, Some(index), problems));
-    let times = segment.and_then(|segment| {
-        let pair = segment.as_array().map(|times| times.iter().map(Value::as_f64).collect::<Vec<_>>());
-        if let Some(&[Some(start), Some(end)]) = pair.as_deref() {
-            return Some((start, end));
-        }
-        problems.add(video, Some(index), wrong("segment", &segment, "[start, end] in seconds"));
-        None
-    });
-    let ((start, end), label) = (times?, label?);
-    Some(Action { label, start, end })
-}
-
-fn text(
-    value: Value,
-    field: &'static str,
-    video: &str,
-    index: Option<usize>,
-    problems: &mut Problems,
-) -> Option<String> {
-    if let Value::String(text) = value {
-        return Some(text);
-    }
-    problems.add(video, index, wrong(field, &value, "a text in quotes"));
-    None
-}
-
-fn number(value: Value, field: &'static str, video: &str, problems: &mut Problems) -> Option<f64> {
-    let number = value.as_f64();
-    if number.is_none() {
-        problems.add(video, None, wrong(field, &value, "a number"));
-    }
-    number
-}
-
-fn wrong(field: &'static str, value: &Value, wanted: &'static str) -> Fault {
-    const MOST: usize = 40;
-    let mut found: String = value.to_string();
-    if let Some((end, _)) = found.char_indices().nth(MOST) {
-        found.truncate(end);
-        found += "...";
-    }
-    Fault::WrongType { field, found, wanted }
 }

@@ -35,8 +35,7 @@ fn message(text: &str) -> String {
 }
 
 fn entry(name: &str, subset: &str, actions: &[(&str, f64, f64)]) -> VideoEntry {
-    let actions =
-        actions.iter().map(|&(label, start, end)| Action { label: label.to_string(), start, end }).collect();
+    let actions = actions.iter().map(|&(label, start, end)| Action { label: label.to_string(), start, end }).collect();
     VideoEntry { name: name.into(), subset: subset.into(), duration: 10.0, frames: Some(250), fps: None, actions }
 }
 
@@ -184,8 +183,7 @@ fn a_message_shows_twenty_of_a_million_faults_and_counts_all() {
 
 #[test]
 fn salvage_keeps_what_is_sound() {
-    let (_folder, path) =
-        file(&one(r#"{"segment": [2, 1], "label": "a"}, {"segment": [2, 2], "label": "b"}"#));
+    let (_folder, path) = file(&one(r#"{"segment": [2, 1], "label": "a"}, {"segment": [2, 2], "label": "b"}"#));
     let found = Annotations::salvage(&path).unwrap();
     assert_eq!(found.total, 1);
     assert_eq!(found.annotations.labels(), ["b"]);
@@ -237,7 +235,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
     fn what_is_saved_is_loaded_again(videos in proptest::collection::vec(any_entry(), 0..5)) {

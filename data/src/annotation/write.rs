@@ -52,9 +52,8 @@ impl Serialize for Actions<'_> {
             segment: [f64; 2],
             label: &'a str,
         }
-        serializer.collect_seq(
-            self.0.iter().map(|action| Row { segment: [action.start, action.end], label: &action.label }),
-        )
+        serializer
+            .collect_seq(self.0.iter().map(|action| Row { segment: [action.start, action.end], label: &action.label }))
     }
 }
 

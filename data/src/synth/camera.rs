@@ -15,8 +15,8 @@ const SHAKE: f64 = 1.9;
 /// Values in the noise tile before it repeats; each row of each frame starts somewhere else in it.
 const NOISE: usize = 8192;
 
-/// The integer that stands for a gain of 1; twice as much must fit 16 bits.
-const UNIT_GAIN: f64 = 8192.0;
+/// The integer that stands for a gain of 1.
+const UNIT_GAIN: f64 = 4096.0;
 
 /// What happens to the picture at one frame.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +114,7 @@ impl Camera {
             let upper = &canvas.rgb[at..][..self.row.len()];
             let lower = &canvas.rgb[at + stride..][..self.row.len()];
             for ((mixed, &a), &b) in self.row.iter_mut().zip(upper).zip(lower) {
-                *mixed = u16::from(a) * (256 - part_y) + u16::from(b) * part_y;
+                *mixed = (u16::from(a) * (256 - part_y) + u16::from(b) * part_y + 128) >> 8;
             }
             let mut gains = &self.gains;
             if let Some((across, down)) = &shade {
@@ -130,20 +130,19 @@ impl Camera {
     }
 }
 
-/// Upper half of a product: `a` times `b` as a fraction of 65,536. Everything here is a product of 16 bits, because that
-/// is what every processor does many of at once.
+/// Upper half of a product: `a` times `b` as a fraction of 65,536. Everything here fits 16 bits, because that is what
+/// every processor multiplies many of at once.
 fn high(a: u16, b: u16) -> u16 {
     ((u32::from(a) * u32::from(b)) >> 16) as u16
 }
 
-/// Interpolates along a row of values times 256, multiplies with the gains and adds the noise.
+/// Interpolates along a row, multiplies with the gains and adds the noise.
 fn develop(row: &[u16], part: u16, gains: &[u16], noise: &[i16], out: &mut [u8]) {
     let (here, next) = (&row[..out.len()], &row[3..][..out.len()]);
-    let (a_part, b_part) = (128 * (256 - part), 128 * part);
     let values = out.iter_mut().zip(here).zip(next).zip(gains).zip(noise);
     for ((((value, &a), &b), &gain), &noise) in values {
-        // Times 256, of which the weights take half; then the gain leaves 16.
-        let mixed = high(a, a_part) + high(b, b_part);
+        // Times 256; then the gain leaves 16.
+        let mixed = a * (256 - part) + b * part;
         let lit = (high(mixed, gain) + 8) >> 4;
         *value = (lit as i16 + noise).clamp(0, 255) as u8;
     }

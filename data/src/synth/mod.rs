@@ -43,3 +43,6 @@ const SCENE_HEIGHT: f64 = 96.0;
 
 /// Half the side of the central square, the only part of the picture that a model is sure to see.
 const HALF_SQUARE: f64 = SCENE_HEIGHT / 2.0;
+
+#[cfg(test)]
+mod tests;

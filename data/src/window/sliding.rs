@@ -169,6 +169,20 @@ mod tests {
     }
 
     #[test]
+    fn an_action_is_taught_where_more_than_its_share_lies_in_the_window() {
+        let grid = Grid { window_size: 11, feature_stride: 1, sample_stride: 1, scale_factor: 1, offset_frames: 0 };
+        let config = SlidingConfig { grid, overlap: 0.0, completeness: Some(0.75), cover_tail: false };
+        let line = Timeline { video: 0, name: "v".into(), frames: 11, decoded: 11, fps: 1.0, duration: 11.0 };
+        let taught = |start, end| {
+            let truth = [Truth { start, end, class: 0 }];
+            config.build().unwrap().cut(&line, Some(&truth)).first().map(|window| window.truth[0].end)
+        };
+        assert_eq!(taught(7.0, 11.0), None, "exactly three quarters are not more than them");
+        assert_eq!(taught(6.0, 11.0), Some(10.0), "the window ends where its last cell starts");
+        assert_eq!(taught(5.0, 5.0), None, "what has no length has no share");
+    }
+
+    #[test]
     fn impossible_numbers_are_refused() {
         let grid = Grid { window_size: 4, feature_stride: 4, sample_stride: 1, scale_factor: 1, offset_frames: 0 };
         let config = SlidingConfig { grid, overlap: 0.9, completeness: None, cover_tail: true };

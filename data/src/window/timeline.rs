@@ -116,9 +116,8 @@ impl TruthRule {
             if self.ignored.contains(label) {
                 continue;
             }
-            let class = classes
-                .index(label)
-                .map_err(|unknown| WindowError::Label { name: entry.name.clone(), unknown })?;
+            let class =
+                classes.index(label).map_err(|unknown| WindowError::Label { name: entry.name.clone(), unknown })?;
             let truth = Truth { start: time(*start), end: time(*end), class };
             let first = seen.insert((truth.start.to_bits(), truth.end.to_bits(), class));
             if first && (!self.filter_gt || kept(&truth)) {
@@ -134,8 +133,7 @@ mod tests {
     use super::*;
 
     fn entry(frames: Option<usize>, fps: Option<f64>, actions: &[(&str, f64, f64)]) -> VideoEntry {
-        let actions =
-            actions.iter().map(|&(label, start, end)| Action { label: label.into(), start, end }).collect();
+        let actions = actions.iter().map(|&(label, start, end)| Action { label: label.into(), start, end }).collect();
         VideoEntry { name: "v".into(), subset: "s".into(), duration: 10.0, frames, fps, actions }
     }
 
@@ -168,7 +166,7 @@ mod tests {
         };
         assert_eq!(times(Conversion::ByShare, None), Truth { start: 25.0, end: 74.0, class: 0 });
         assert_eq!(times(Conversion::ByRate, Some(30.0)), Truth { start: 30.0, end: 89.0, class: 0 });
-        assert_eq!(times(Conversion::Exact, Some(30.0)), Truth { start: 30.9, end: 2.99 * 30.0, class: 0 });
+        assert_eq!(times(Conversion::Exact, Some(30.0)), Truth { start: 1.03 * 30.0, end: 2.99 * 30.0, class: 0 });
     }
 
     #[test]

@@ -46,12 +46,7 @@ impl Truncation {
     /// arguments, both included.
     ///
     /// As in OpenTAD, `truth` of the window is empty when no piece with an action was found.
-    pub fn draw(
-        &self,
-        timeline: &Timeline,
-        truth: &[Truth],
-        draw: &mut impl FnMut(usize, usize) -> usize,
-    ) -> Window {
+    pub fn draw(&self, timeline: &Timeline, truth: &[Truth], draw: &mut impl FnMut(usize, usize) -> usize) -> Window {
         let grid = &self.config.grid;
         let scale = grid.scale_factor as f64;
         // Pieces are chosen among the frames that can be shown, `scale_factor` to a cell.
@@ -154,11 +149,23 @@ mod tests {
 
     #[test]
     fn a_piece_knows_where_it_lies_in_the_video() {
-        let action = Truth { start: 420.0, end: 460.0, class: 3 };
+        let action = Truth { start: 420.0, end: 440.0, class: 3 };
         let window = truncation().draw(&line(1000), &[action], &mut |_, _| 201);
         assert_eq!(window.frames.index(0), 402);
         let seconds = window.timing.seconds(window.truth[0].start);
         assert!((seconds - 420.0 / 30.0).abs() < 1e-9, "{seconds}");
+    }
+
+    #[test]
+    fn an_action_is_taught_when_at_least_its_share_lies_in_the_piece() {
+        let taught = |end: f64| {
+            let action = Truth { start: 0.0, end, class: 0 };
+            truncation().draw(&line(1000), &[action], &mut |_, _| 0).truth.first().map(|truth| truth.end)
+        };
+        // the piece shows frames 0..40, its ten cells
+        assert_eq!(taught(160.0 / 3.0), Some(10.0), "exactly three quarters");
+        assert_eq!(taught(54.0), None);
+        assert_eq!(taught(0.0), None, "what has no length has no share");
     }
 
     #[test]

@@ -94,6 +94,20 @@ impl ActionFormer {
         }
     }
 
+    /// Valid points that learn a class, over all windows: what the losses' normaliser counts. Needs no prediction.
+    pub fn positives(&self, mask: &Mask, truth: &[Vec<Truth>]) -> usize {
+        let classes = 1 + truth.iter().flatten().map(|t| t.label).max().unwrap_or(0);
+        let lengths = (0..self.config.levels()).map(|l| self.max_seq_len.max(mask.steps()) >> l);
+        let points = pyramid_points(&lengths.collect::<Vec<_>>(), &self.config.regression_ranges);
+        let levels = std::iter::successors(Some(mask.padded(self.max_seq_len.max(mask.steps()))), |m| Some(m.halved()));
+        let valid = Mask::joined(&levels.take(self.config.levels()).collect::<Vec<_>>(), 0);
+        let assignments = self.targets(&points, truth, classes);
+        let of_window = |(b, a): (usize, &Assignment)| {
+            (0..points.len()).filter(|&p| valid.row(b)[p] && a.is_positive(p)).count()
+        };
+        assignments.iter().enumerate().map(of_window).sum()
+    }
+
     /// Which class and which segment every point should learn, for each window.
     pub fn targets(&self, points: &[Point], truth: &[Vec<Truth>], classes: usize) -> Vec<Assignment> {
         truth.iter().map(|t| assign(points, t, classes, self.config.centre_radius, self.config.filter_similar)).collect()

@@ -11,6 +11,7 @@
 //! - A segment that votes cannot move (it overlaps not even itself, or all voters have score 0) stays where it is.
 //!   Differs from OpenTAD, which answers NaN.
 
+mod gaussian;
 mod places;
 mod select;
 mod timeline;
@@ -21,8 +22,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::segment::Segment;
+use gaussian::gaussian;
 use places::Ties;
-use select::{GONE, Kept, Rule, select};
+use select::{Kept, LOST, Rule, select};
 
 /// How proposals are thinned out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -185,12 +187,14 @@ impl Suppression {
         match self.method {
             Method::Hard { overlap } => {
                 let bound = overlap as f32;
-                let hard = Rule { least: f32::NEG_INFINITY, ties: Ties::Input, ..soft };
-                select(segments, members, hard, |_| move |score, overlap| if overlap >= bound { GONE } else { score })
+                let hard = Rule { least: f32::MIN, ties: Ties::Input, ..soft };
+                select(segments, members, hard, |_| move |score, overlap| if overlap >= bound { LOST } else { score })
             }
             Method::Zero { overlap } => {
                 let bound = overlap as f32;
-                select(segments, members, soft, |_| move |score, overlap| if overlap >= bound { score * 0.0 } else { score })
+                select(segments, members, soft, |_| {
+                    move |score, overlap| if overlap >= bound { score * 0.0 } else { score }
+                })
             }
             Method::Linear { overlap } => {
                 let bound = overlap as f32;
@@ -199,21 +203,16 @@ impl Suppression {
                 })
             }
             Method::Gaussian { sigma } => {
-                let sigma = sigma as f32;
-                select(segments, members, soft, |_| move |score, overlap| score * gaussian(overlap, sigma))
+                let rate = -1.0 / sigma as f32;
+                select(segments, members, soft, |_| move |score, overlap| score * gaussian(overlap, rate))
             }
             Method::SparingGaussian { sigma, base, slope } => {
-                let (sigma, base, slope) = (sigma as f32, base as f32, slope as f32);
+                let (rate, base, slope) = (-1.0 / sigma as f32, base as f32, slope as f32);
                 select(segments, members, soft, |length| {
                     let bound = base + slope * length;
-                    move |score, overlap| if overlap >= bound { score * gaussian(overlap, sigma) } else { score }
+                    move |score, overlap| if overlap >= bound { score * gaussian(overlap, rate) } else { score }
                 })
             }
         }
     }
-}
-
-/// `exp(-overlap^2 / sigma)`.
-fn gaussian(overlap: f32, sigma: f32) -> f32 {
-    (-(overlap * overlap) / sigma).exp()
 }

@@ -34,6 +34,11 @@ impl Places {
         self.of[member]
     }
 
+    /// Those that have not won, first to last; by input, all members.
+    pub(super) fn rest(&self) -> &[usize] {
+        &self.holder[self.won..]
+    }
+
     /// The winner goes to the front, and who was there takes its place.
     pub(super) fn win(&mut self, winner: usize) {
         if self.ties == Ties::Swaps {

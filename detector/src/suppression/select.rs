@@ -1,14 +1,14 @@
 //! The competition: pick the best, let it weaken what overlaps it, pick the next.
 
 use super::places::{Places, Ties};
-use super::timeline::{BLOCK, Timeline};
+use super::timeline::{BLOCK, GONE, Timeline};
 use crate::segment::Segment;
 
 /// Added to every length, as in the reference: two segments without length then overlap by a number.
 const TINY: f32 = 1e-6;
 
-/// Score of a segment that is out. Arithmetic cannot bring it back, and it wins no comparison.
-pub(super) const GONE: f32 = f32::NAN;
+/// Score that is below every bound.
+pub(super) const LOST: f32 = f32::NEG_INFINITY;
 
 /// What ends a segment's chances, and who goes first.
 #[derive(Clone, Copy)]
@@ -41,80 +41,113 @@ pub(super) fn select<W: Fn(f32, f32) -> f32>(
     let mut places = Places::new(members.len(), rule.ties);
     let mut best: Vec<f32> = timeline.score.iter().map(best_of).collect();
     let mut kept: Vec<Kept> = Vec::with_capacity(members.len().min(rule.most));
-    let mut gone = Vec::new();
+    let (mut gone, mut out) = (Vec::new(), 0);
     while kept.len() < rule.most {
-        let Some(winner) = first(&timeline, &best, &places) else { break };
+        let most = best.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        if most == 0.0 && rule.ties == Ties::Swaps && !timeline.score.as_flattened().iter().any(|&score| score < 0.0) {
+            // Nothing weakens a zero, so the rest comes as it stands.
+            let rest = places.rest().iter().filter(|&&member| !timeline.score_of(member).is_nan());
+            kept.extend(rest.take(rule.most - kept.len()).map(|&member| Kept { at: members[member], score: 0.0 }));
+            break;
+        }
+        let Some(winner) = first(&timeline, &best, most, &places) else { break };
         let at = members[winner];
-        let (block, lane) = (timeline.slot[winner] / BLOCK, timeline.slot[winner] % BLOCK);
-        kept.push(Kept { at, score: timeline.score[block][lane] });
+        kept.push(Kept { at, score: timeline.score_of(winner) });
+        timeline.take_out(winner);
         places.win(winner);
-        timeline.score[block][lane] = GONE;
-        best[block] = best_of(&timeline.score[block]);
+        out += 1;
 
         // After the first winner nothing below the bound is in, so that later only what is touched needs a look.
         let everywhere = kept.len() == 1;
         let Segment { start, end, .. } = segments[at];
         let length = end - start + TINY;
         let weaken = weaken(length);
-        for (other, best) in best.iter_mut().enumerate() {
-            let touched = timeline.touches(other, start, end);
-            if *best == f32::NEG_INFINITY || !(touched || everywhere) {
+        let home = timeline.slot[winner] / BLOCK;
+        for (block, best) in best.iter_mut().enumerate() {
+            let touched = timeline.touches(block, start, end);
+            if *best == f32::NEG_INFINITY || !(touched || everywhere || block == home) {
                 continue;
             }
-            let before = timeline.score[other];
+            let (starts, ends, scores) = (&timeline.start[block], &timeline.end[block], &mut timeline.score[block]);
             if touched {
-                weaken_block(&mut timeline, other, [start, end, length], &weaken);
+                weaken_block(starts, ends, scores, [start, end, length], &weaken);
             }
-            drop_below(&mut timeline, other, &before, rule.least, &mut gone);
-            *best = best_of(&timeline.score[other]);
+            if scores.iter().fold(false, |low, &score| low | (score < rule.least)) {
+                for (score, &member) in scores.iter_mut().zip(&timeline.member[block]) {
+                    if *score < rule.least {
+                        *score = GONE;
+                        gone.push(member);
+                    }
+                }
+            }
+            *best = best_of(scores);
         }
-        places.drop_out(&gone, |member| timeline.score.as_flattened()[timeline.slot[member]].is_nan());
-        gone.clear();
+        if !gone.is_empty() {
+            places.drop_out(&gone, |member| timeline.score_of(member).is_nan());
+            out += gone.len();
+            gone.clear();
+        }
+        // Holes cost as much as segments.
+        if out * 4 > timeline.blocks() * BLOCK {
+            timeline = timeline.closed_up(segments, members);
+            best = timeline.score.iter().map(best_of).collect();
+            out = 0;
+        }
     }
     kept
 }
 
 /// The best score of a block; minus infinity where all are out.
 fn best_of(scores: &[f32; BLOCK]) -> f32 {
-    scores.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+    // Eight runs side by side, so that no comparison waits for the one before it.
+    let mut best = [f32::NEG_INFINITY; 8];
+    for run in scores.chunks_exact(8) {
+        for (best, &score) in best.iter_mut().zip(run) {
+            *best = if score > *best { score } else { *best };
+        }
+    }
+    best.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// The member with the best score of all; of equals, the one whose place comes first.
-fn first(timeline: &Timeline, best: &[f32], places: &Places) -> Option<usize> {
-    let most = best.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let leaders = best.iter().zip(&timeline.score).zip(&timeline.member).filter(|((best, _), _)| **best == most);
-    leaders
-        .flat_map(|((_, scores), members)| scores.iter().zip(members))
-        .filter(|&(&score, _)| score == most)
-        .map(|(_, &member)| member)
-        .min_by_key(|&member| places.of(member))
+/// The member with the score `most`; of several, the one whose place comes first.
+fn first(timeline: &Timeline, best: &[f32], most: f32, places: &Places) -> Option<usize> {
+    let mut first = None;
+    for (block, _) in best.iter().enumerate().filter(|&(_, &best)| best == most) {
+        for (&score, &member) in timeline.score[block].iter().zip(&timeline.member[block]) {
+            if score == most && first.is_none_or(|(place, _)| places.of(member) < place) {
+                first = Some((places.of(member), member));
+            }
+        }
+    }
+    first.map(|(_, member)| member)
 }
 
 /// Weakens one block. A plain loop without branches: this is where the time goes.
 fn weaken_block(
-    timeline: &mut Timeline,
-    block: usize,
+    starts: &[f32; BLOCK],
+    ends: &[f32; BLOCK],
+    scores: &mut [f32; BLOCK],
     [start, end, length]: [f32; 3],
     weaken: &impl Fn(f32, f32) -> f32,
 ) {
-    let (starts, ends, scores) = (&timeline.start[block], &timeline.end[block], &mut timeline.score[block]);
     for lane in 0..BLOCK {
-        let shared = (ends[lane].min(end) - starts[lane].max(start)).max(0.0);
-        // `max` also turns the NaN of a length beyond f32 into no overlap.
-        let overlap = (shared / (length + (ends[lane] - starts[lane] + TINY) - shared)).max(0.0);
-        scores[lane] = weaken(scores[lane], overlap);
+        let shared = larger(smaller(ends[lane], end) - larger(starts[lane], start), 0.0);
+        // Also turns the NaN of a length beyond f32 into no overlap.
+        let overlap = larger(shared / (length + (ends[lane] - starts[lane] + TINY) - shared), 0.0);
+        let score = weaken(scores[lane], overlap);
+        // Differs from OpenTAD: below the normal numbers, where arithmetic takes a hundred times as long, 0 is near enough.
+        scores[lane] = if score.abs() < f32::MIN_POSITIVE { 0.0 } else { score };
     }
 }
 
-/// Puts out of one block what is below the bound, and adds to `gone` who was in `before` and is out now.
-fn drop_below(timeline: &mut Timeline, block: usize, before: &[f32; BLOCK], least: f32, gone: &mut Vec<usize>) {
-    let scores = &mut timeline.score[block];
-    for lane in 0..BLOCK {
-        if scores[lane] < least {
-            scores[lane] = GONE;
-        }
-        if scores[lane].is_nan() && !before[lane].is_nan() {
-            gone.push(timeline.member[block][lane]);
-        }
-    }
+/// The larger number; the second where the first is none. One instruction, which `f32::max` is not.
+#[inline]
+pub(super) fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// The smaller number; the second where the first is none.
+#[inline]
+pub(super) fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
 }

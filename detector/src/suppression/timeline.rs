@@ -8,6 +8,9 @@ use crate::segment::Segment;
 /// Segments per block: small enough to pass many blocks over, large enough for vector arithmetic.
 pub(super) const BLOCK: usize = 32;
 
+/// Score of a segment that is out. Arithmetic cannot bring it back, and it wins no comparison.
+pub(super) const GONE: f32 = f32::NAN;
+
 /// Segments as one array per quantity, sorted by start, filled up to whole blocks with nothing.
 pub(super) struct Timeline {
     pub(super) start: Vec<[f32; BLOCK]>,
@@ -28,27 +31,56 @@ impl Timeline {
         let mut order: Vec<_> = (0..members.len()).collect();
         order.sort_unstable_by(|a, b| start(a).total_cmp(&start(b)).then(a.cmp(b)));
 
-        let blocks = members.len().div_ceil(BLOCK);
-        let mut timeline = Self {
-            // A filler lies nowhere, so that nothing overlaps it, and has no score that could win.
-            start: vec![[f32::INFINITY; BLOCK]; blocks],
-            end: vec![[f32::NEG_INFINITY; BLOCK]; blocks],
-            score: vec![[f32::NAN; BLOCK]; blocks],
-            member: vec![[usize::MAX; BLOCK]; blocks],
-            span: vec![[f32::INFINITY, f32::NEG_INFINITY]; blocks],
-            slot: vec![0; members.len()],
-        };
+        let mut timeline = Self::empty(members.len(), members.len());
         for (slot, &member) in order.iter().enumerate() {
-            let (block, lane, segment) = (slot / BLOCK, slot % BLOCK, &segments[members[member]]);
-            timeline.start[block][lane] = segment.start;
-            timeline.end[block][lane] = segment.end;
-            timeline.score[block][lane] = segment.score;
-            timeline.member[block][lane] = member;
-            timeline.slot[member] = slot;
-            let [first, last] = timeline.span[block];
-            timeline.span[block] = [first.min(segment.start), last.max(segment.end)];
+            timeline.put(slot, member, &segments[members[member]]);
         }
         timeline
+    }
+
+    fn empty(len: usize, members: usize) -> Self {
+        let blocks = len.div_ceil(BLOCK);
+        Self {
+            // A filler lies nowhere, so that nothing overlaps it, and is out from the beginning.
+            start: vec![[f32::INFINITY; BLOCK]; blocks],
+            end: vec![[f32::NEG_INFINITY; BLOCK]; blocks],
+            score: vec![[GONE; BLOCK]; blocks],
+            member: vec![[usize::MAX; BLOCK]; blocks],
+            span: vec![[f32::INFINITY, f32::NEG_INFINITY]; blocks],
+            slot: vec![usize::MAX; members],
+        }
+    }
+
+    fn put(&mut self, slot: usize, member: usize, segment: &Segment) {
+        let (block, lane) = (slot / BLOCK, slot % BLOCK);
+        self.start[block][lane] = segment.start;
+        self.end[block][lane] = segment.end;
+        self.score[block][lane] = segment.score;
+        self.member[block][lane] = member;
+        self.slot[member] = slot;
+        let [first, last] = self.span[block];
+        self.span[block] = [first.min(segment.start), last.max(segment.end)];
+    }
+
+    /// The same without those that are out.
+    pub(super) fn closed_up(&self, segments: &[Segment], members: &[usize]) -> Self {
+        let still = |&(&score, _): &(&f32, &usize)| !score.is_nan();
+        let scores = || self.score.as_flattened().iter().zip(self.member.as_flattened()).filter(still);
+        let mut closed = Self::empty(scores().count(), members.len());
+        for (slot, (&score, &member)) in scores().enumerate() {
+            closed.put(slot, member, &Segment { score, ..segments[members[member]] });
+        }
+        closed
+    }
+
+    /// What is left of a member's score.
+    pub(super) fn score_of(&self, member: usize) -> f32 {
+        self.score.as_flattened().get(self.slot[member]).copied().unwrap_or(GONE)
+    }
+
+    /// Takes a member out.
+    pub(super) fn take_out(&mut self, member: usize) {
+        self.score.as_flattened_mut()[self.slot[member]] = GONE;
     }
 
     /// How many blocks there are.

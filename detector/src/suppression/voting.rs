@@ -3,6 +3,7 @@
 //! Source: OpenTAD `seg_voting` (box voting in object detection, Gidaris and Komodakis 2015). Overlap is taken here
 //! without the 1e-6 of the competition, and weights are the scores before anything was lowered.
 
+use super::select::{larger, smaller};
 use super::timeline::{BLOCK, Timeline};
 use crate::segment::Segment;
 
@@ -28,17 +29,22 @@ fn poll(timeline: &Timeline, segment: &Segment, threshold: f32) -> [f64; 3] {
         if !timeline.touches(block, start, end) {
             continue;
         }
-        let (starts, ends) = (&timeline.start[block], &timeline.end[block]);
-        let mut overlaps = [0.0_f32; BLOCK];
+        let (starts, ends, scores) = (&timeline.start[block], &timeline.end[block], &timeline.score[block]);
+        let mut weights = [0.0_f32; BLOCK];
+        let mut any = false;
         for lane in 0..BLOCK {
-            let shared = (ends[lane].min(end) - starts[lane].max(start)).max(0.0);
-            overlaps[lane] = shared / (length + (ends[lane] - starts[lane]) - shared);
+            let shared = larger(smaller(ends[lane], end) - larger(starts[lane], start), 0.0);
+            let votes = shared / (length + (ends[lane] - starts[lane]) - shared) >= threshold;
+            weights[lane] = if votes { scores[lane] } else { 0.0 };
+            any |= votes;
         }
-        for lane in (0..BLOCK).filter(|&lane| overlaps[lane] >= threshold) {
-            let weight = f64::from(timeline.score[block][lane]);
-            sums[0] += weight;
-            sums[1] += weight * f64::from(starts[lane]);
-            sums[2] += weight * f64::from(ends[lane]);
+        if any {
+            for lane in (0..BLOCK).filter(|&lane| weights[lane] != 0.0) {
+                let weight = f64::from(weights[lane]);
+                sums[0] += weight;
+                sums[1] += weight * f64::from(starts[lane]);
+                sums[2] += weight * f64::from(ends[lane]);
+            }
         }
     }
     sums

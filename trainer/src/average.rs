@@ -1,0 +1,91 @@
+//! Exponential moving average of the weights that learn.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+
+use crate::optim::flat;
+
+/// The average, by parameter path.
+#[derive(Debug, Clone)]
+pub struct WeightAverage {
+    decay: f64,
+    /// Averaged weights, flat.
+    pub weights: BTreeMap<String, Tensor<1>>,
+}
+
+impl WeightAverage {
+    /// Starts at the present weights. A decay of 0 follows them.
+    pub fn new<M: Module>(model: &M, decay: f64) -> Self {
+        Self { decay, weights: learning_weights(model) }
+    }
+
+    /// Takes in the weights after a step: `decay * average + (1 - decay) * weights`.
+    ///
+    /// Differs from OpenTAD, which averages frozen weights and buffers too.
+    pub fn update<M: Module>(&mut self, model: &M) {
+        let keep = self.decay;
+        for (path, now) in learning_weights(model) {
+            let average = match self.weights.remove(&path) {
+                Some(average) if keep > 0.0 => average * keep + now * (1.0 - keep),
+                _ => now,
+            };
+            self.weights.insert(path, average);
+        }
+    }
+
+    /// `model` with the averaged weights in place of its own.
+    pub fn apply<M: Module>(&self, model: M) -> M {
+        model.map(&mut Replace { path: Vec::new(), weights: &self.weights })
+    }
+}
+
+/// Flat copies of every parameter that learns, by path.
+fn learning_weights<M: Module>(model: &M) -> BTreeMap<String, Tensor<1>> {
+    #[derive(Default)]
+    struct Collect {
+        path: Vec<String>,
+        found: BTreeMap<String, Tensor<1>>,
+    }
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let value = param.val();
+            if value.is_require_grad() {
+                self.found.insert(self.path.join("."), flat(value.inner()));
+            }
+        }
+    }
+    let mut collect = Collect::default();
+    model.visit(&mut collect);
+    collect.found
+}
+
+struct Replace<'a> {
+    path: Vec<String>,
+    weights: &'a BTreeMap<String, Tensor<1>>,
+}
+
+impl ModuleMapper for Replace<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match self.weights.get(&self.path.join(".")) {
+            Some(average) => param.map(|tensor| {
+                let replaced = average.clone().reshape(tensor.shape());
+                if tensor.is_autodiff() { Tensor::from_inner(replaced).require_grad() } else { replaced }
+            }),
+            None => param,
+        }
+    }
+}
