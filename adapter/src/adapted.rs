@@ -19,6 +19,7 @@ pub struct AdaptedBackbone {
     pub adapters: Vec<Tia>,
     #[module(skip)]
     mode: TuningMode,
+    centre_features: bool,
 }
 
 impl AdaptedBackbone {
@@ -34,6 +35,7 @@ impl AdaptedBackbone {
             vit: if adapter.backbone_learns() { with_fixed_positions(backbone) } else { backbone.no_grad() },
             adapters: (0..adapters).map(|_| Tia::init(adapter, vit.width, temporal, rng, device)).collect(),
             mode: adapter.mode,
+            centre_features: adapter.centre_features,
         }
     }
 
@@ -65,7 +67,8 @@ impl AdaptedBackbone {
         let [_, _, c] = x.dims();
         let t = f / VitConfig::TUBELET;
         let pooled = by_tubelet(x, b).mean_dim(2).reshape([b, t, c]);
-        if self.mode == TuningMode::Frozen { pooled.detach() } else { pooled }
+        let features = if self.centre_features { pooled.clone() - pooled.mean_dim(1) } else { pooled };
+        if self.mode == TuningMode::Frozen { features.detach() } else { features }
     }
 }
 

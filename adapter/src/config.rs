@@ -28,6 +28,9 @@ pub struct AdapterConfig {
     pub kernel: usize,
     /// Whether the backbone's own weights learn too. For backbones without pretrained weights; `full` implies it.
     pub train_backbone: bool,
+    /// Whether each window's mean feature is subtracted. What a fixed camera sees at all times otherwise outweighs what
+    /// happens, unless pretrained weights know better; off in every published recipe.
+    pub centre_features: bool,
 }
 
 /// A configuration that cannot be built.

@@ -29,10 +29,10 @@ impl Attention {
     pub fn init(config: &VitConfig, rng: &mut dyn Rng, device: &Device) -> Self {
         let c = config.width;
         Self {
-            qkv: Linear { bias: None, ..init::linear(c, 3 * c, rng, device) },
+            qkv: Linear { bias: None, ..init::linear([c, 3 * c], 1.0, rng, device) },
             q_bias: init::constant([c], 0.0, device),
             v_bias: init::constant([c], 0.0, device),
-            proj: init::linear(c, c, rng, device),
+            proj: init::linear([c, c], 1.0, rng, device),
             heads: config.heads,
         }
     }

@@ -26,10 +26,11 @@ pub fn fan_in_uniform(fan_in: usize) -> Distribution {
     Distribution::Uniform(-bound, bound)
 }
 
-/// A linear layer with PyTorch's default initial weights and bias.
-pub fn linear(inputs: usize, outputs: usize, rng: &mut dyn Rng, device: &Device) -> Linear {
+/// A linear layer `[inputs, outputs]` with PyTorch's default initial weights times `gain`, and its default bias.
+pub fn linear([inputs, outputs]: [usize; 2], gain: f64, rng: &mut dyn Rng, device: &Device) -> Linear {
+    let bound = gain / (inputs as f64).sqrt();
     Linear {
-        weight: draw([inputs, outputs], fan_in_uniform(inputs), rng, device),
+        weight: draw([inputs, outputs], Distribution::Uniform(-bound, bound), rng, device),
         bias: Some(draw([outputs], fan_in_uniform(inputs), rng, device)),
     }
 }

@@ -104,7 +104,7 @@ impl PatchEmbed {
 /// Waves along each side of an initial filter: structures down to a sixth of a patch.
 const WAVES: usize = 4;
 /// Euclidean norm of an initial filter: answers of about 1 to the contrasts of ordinary pictures.
-const FILTER_NORM: f32 = 0.6;
+const FILTER_NORM: f32 = 1.5;
 
 /// A sum of cosines over a patch of `p` x `p`, weaker where finer; `flat` keeps the constant one.
 fn smooth(amplitudes: &[f32], p: usize, flat: bool) -> Vec<f32> {

@@ -13,6 +13,13 @@ use crate::{Attention, PatchEmbed, VitConfig, bicubic_matrix, init, sinusoid};
 /// VideoMAE's layer norms; PyTorch's default would be 1e-5.
 const NORM_EPSILON: f64 = 1e-6;
 
+/// Initial weights of the MLP, in units of PyTorch's default. At the default a block hardly changes what passes through
+/// it, and the mean over space then keeps little more than a blurred picture: a backbone without a checkpoint would have
+/// to learn to see before the detector can learn anything. A checkpoint overwrites them.
+const FC1_GAIN: f64 = 3.0;
+/// See [`FC1_GAIN`].
+const FC2_GAIN: f64 = 5.0;
+
 /// Stochastic depth of a block. A rate of 0 draws nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DropRate(pub f64);
@@ -79,8 +86,8 @@ impl Block {
             attn: Attention::init(config, rng, device),
             norm2: norm(),
             mlp: Mlp {
-                fc1: init::linear(config.width, config.mlp, rng, device),
-                fc2: init::linear(config.mlp, config.width, rng, device),
+                fc1: init::linear([config.width, config.mlp], FC1_GAIN, rng, device),
+                fc2: init::linear([config.mlp, config.width], FC2_GAIN, rng, device),
             },
             drop: DropRate(config.drop_rate(index)),
         }

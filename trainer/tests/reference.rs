@@ -52,7 +52,7 @@ fn model_config(sidecar: &Value) -> ModelConfig {
             position_grid: number(&vit["img_size"]) / patch,
             drop_path: 0.0,
         },
-        adapter: AdapterConfig { mode: TuningMode::Tia, reduction: 4, kernel: 3, train_backbone: false },
+        adapter: AdapterConfig { mode: TuningMode::Tia, reduction: 4, kernel: 3, train_backbone: false, centre_features: false },
         detector: detector_config(model),
         classes: number(&model["rpn_head"]["num_classes"]),
         window_steps: number(&model["projection"]["max_seq_len"]),

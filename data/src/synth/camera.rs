@@ -70,7 +70,7 @@ impl Camera {
     pub(super) fn new(source: Source, options: &SynthOptions, frames: usize) -> Self {
         let rng = &mut source.rng(Purpose::Camera);
         let duration = frames as f64 / f64::from(options.fps);
-        let strength = rng.uniform(1.0, 3.0);
+        let strength = rng.uniform(0.5, 1.5);
         let noise = |_| [(strength * rng.normal()).round() as i16; 3];
         let noise: Vec<i16> = (0..NOISE + options.width).flat_map(noise).collect();
         let values = options.width * 3;

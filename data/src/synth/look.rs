@@ -1,6 +1,6 @@
-//! The looks of one video: colours and textures, drawn once.
+//! The looks of the line: colours and textures, drawn once for a data set, as one camera films one line.
 //!
-//! Whatever comes into the picture may be lighter or darker than the belt with equal chances, so that over many videos
+//! Whatever comes into the picture may be lighter or darker than the belt with equal chances, so that over many seeds
 //! no action makes the picture brighter than another.
 
 use std::f64::consts::{FRAC_PI_3, TAU};
@@ -18,7 +18,7 @@ use crate::random::Rng;
 /// Length of the belt until its texture repeats, in scene pixels: seven pictures.
 const LOOP: f64 = 960.0;
 
-/// The looks of one video.
+/// The looks of the line.
 #[derive(Debug)]
 pub(super) struct Look {
     /// Everything that never moves.
@@ -96,7 +96,7 @@ impl Look {
         pad: usize,
         (width, height): (usize, usize),
     ) -> Self {
-        let rng = &mut source.rng(Purpose::Look);
+        let rng = &mut source.shared_rng(Purpose::Look);
         let scale = options.scale();
         let belt = rng.uniform(85.0, 150.0);
         let row = |y: f64| (y * scale).round() as usize + pad;

@@ -160,6 +160,9 @@ pub(super) struct Source {
     video: u64,
 }
 
+/// The number that no video has.
+const SHARED: u64 = u64::MAX;
+
 /// What is drawn. Frames come last: frame `k` is number `Frame + k`.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
@@ -167,6 +170,8 @@ pub(super) enum Purpose {
     Timeline,
     /// Where they happen.
     Places,
+    /// Where the belt lies in the picture.
+    Ground,
     /// The parts that nobody touches.
     Parts,
     /// Unevenness of the belt's drive.
@@ -183,6 +188,11 @@ impl Source {
     /// The generator for one purpose.
     pub(super) fn rng(self, purpose: Purpose) -> Rng {
         Rng::new(self.seed, Stream::Synth, self.video, purpose as u64)
+    }
+
+    /// The generator for what all videos of the data set share: one line, filmed by one camera.
+    pub(super) fn shared_rng(self, purpose: Purpose) -> Rng {
+        Rng::new(self.seed, Stream::Synth, SHARED, purpose as u64)
     }
 
     /// The generator for the noise of one frame.

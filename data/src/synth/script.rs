@@ -162,9 +162,10 @@ impl Script {
         let frames = (rng.uniform(shortest, longest) * f64::from(options.fps)).round() as usize;
         let slots = timeline::draw(rng, frames as f64 / f64::from(options.fps));
 
+        let line = &mut source.shared_rng(Purpose::Ground);
+        let height = SCENE_HEIGHT * line.uniform(0.57, 0.64);
+        let middle = SCENE_HEIGHT / 2.0 + line.uniform(-3.0, 3.0);
         let rng = &mut source.rng(Purpose::Places);
-        let height = SCENE_HEIGHT * rng.uniform(0.57, 0.64);
-        let middle = SCENE_HEIGHT / 2.0 + rng.uniform(-3.0, 3.0);
         let ground = Ground {
             width: options.width as f64 / options.scale(),
             top: middle - height / 2.0,

@@ -1,15 +1,28 @@
 //! From the planes of a decoded frame (Y'CbCr, chroma at a lower resolution) to RGB, and back for the writer.
 //!
-//! The arithmetic is 16-bit fixed point, within 1 of the real-valued formula. Chroma is repeated, not interpolated
-//! (as swscale does by default), so a pixel depends on one luma and one chroma sample only.
+//! The arithmetic is fixed point, within 1 of the real-valued formula: 16 bits towards RGB (the width at which
+//! processors work on many pixels at once), 32 bits back. Chroma is repeated, not interpolated (as swscale does by
+//! default), so a pixel depends on one luma and one chroma sample only.
 
 use rusty_h264_common::YuvPlanes;
 
 use super::Picture;
 
-/// Fractional bits of the fixed-point factors.
+/// Fractional bits from RGB to Y'CbCr.
 const BITS: u32 = 16;
 const HALF: i32 = 1 << (BITS - 1);
+
+/// Towards RGB: fractional bits of the samples, of the factors, and of their product after its lower half is cut.
+/// A sample then takes all of 16 bits, and the largest factor (2.14) fits 16 bits too.
+const SAMPLE_BITS: u32 = 7;
+const FACTOR_BITS: u32 = 13;
+const RESULT_BITS: u32 = SAMPLE_BITS + FACTOR_BITS - 16;
+
+/// Half a unit of the result, and one more for what cutting two products loses on average.
+const ROUND: i16 = (1 << (RESULT_BITS - 1)) + 1;
+
+/// Pixels converted together; even, so that no pair that shares chroma is parted.
+const BLOCK: usize = 32;
 
 /// From this height on, video without a colour description is high definition, which uses BT.709.
 const HIGH_DEFINITION: usize = 720;
@@ -96,12 +109,12 @@ pub(crate) struct Yuv<'a> {
 /// Fixed-point factors from Y'CbCr to RGB.
 #[derive(Debug, Clone)]
 pub(crate) struct ToRgb {
-    black: i32,
-    luma: i32,
-    red_v: i32,
-    green_u: i32,
-    green_v: i32,
-    blue_u: i32,
+    black: i16,
+    luma: i16,
+    red_v: i16,
+    green_u: i16,
+    green_v: i16,
+    blue_u: i16,
 }
 
 impl ToRgb {
@@ -110,7 +123,7 @@ impl ToRgb {
         let green = 1.0 - red - blue;
         let (black, luma, chroma) =
             if colour.full_range { (0, 1.0, 1.0) } else { (16, 255.0 / 219.0, 255.0 / 224.0) };
-        let fixed = |value: f64| (value * f64::from(1 << BITS)).round() as i32;
+        let fixed = |value: f64| (value * f64::from(1 << FACTOR_BITS)).round() as i16;
         Self {
             black,
             luma: fixed(luma),
@@ -135,24 +148,56 @@ impl ToRgb {
     }
 
     fn convert_row(&self, luma: &[u8], u: &[u8], v: &[u8], out: &mut [u8]) {
-        let pairs = out.chunks_mut(6).zip(luma.chunks(2));
-        let chroma = u.iter().zip(v).chain(std::iter::repeat(match (u.last(), v.last()) {
-            (Some(u), Some(v)) => (u, v),
-            _ => (&128, &128),
-        }));
-        for ((out, luma), (&u, &v)) in pairs.zip(chroma) {
-            let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
-            let red = self.red_v * v + HALF;
-            let green = self.green_u * u + self.green_v * v + HALF;
-            let blue = self.blue_u * u + HALF;
-            for (pixel, &y) in out.chunks_exact_mut(3).zip(luma) {
-                let y = (i32::from(y) - self.black) * self.luma;
-                pixel[0] = clip(y + red);
-                pixel[1] = clip(y + green);
-                pixel[2] = clip(y + blue);
+        // Of a picture one pixel wide there is no chroma at all: grey.
+        let chroma_at = |plane: &[u8], pair: usize| plane.get(pair).or(plane.last()).copied().unwrap_or(128);
+        for (block, (out, luma)) in out.chunks_mut(BLOCK * 3).zip(luma.chunks(BLOCK)).enumerate() {
+            let (mut y, mut pair_u, mut pair_v) = ([0; BLOCK], [128; BLOCK / 2], [128; BLOCK / 2]);
+            y[..luma.len()].copy_from_slice(luma);
+            let first = block * BLOCK / 2;
+            if let (Some(u), Some(v)) = (u.get(first..first + BLOCK / 2), v.get(first..first + BLOCK / 2)) {
+                pair_u.copy_from_slice(u);
+                pair_v.copy_from_slice(v);
+            } else {
+                pair_u = std::array::from_fn(|pair| chroma_at(u, first + pair));
+                pair_v = std::array::from_fn(|pair| chroma_at(v, first + pair));
+            }
+            let [red, green, blue] = self.convert_block(&y, &pair_u, &pair_v);
+            for (at, pixel) in out.chunks_exact_mut(3).enumerate() {
+                pixel[0] = red[at];
+                pixel[1] = green[at];
+                pixel[2] = blue[at];
             }
         }
     }
+
+    /// Plain loops over arrays, which the compiler turns into vector instructions.
+    fn convert_block(&self, y: &[u8; BLOCK], u: &[u8; BLOCK / 2], v: &[u8; BLOCK / 2]) -> [[u8; BLOCK]; 3] {
+        let widen = |sample: u8, zero: i16| (i16::from(sample) - zero) << SAMPLE_BITS;
+        let (mut wide_u, mut wide_v) = ([0; BLOCK], [0; BLOCK]);
+        for pair in 0..BLOCK / 2 {
+            let (u, v) = (widen(u[pair], 128), widen(v[pair], 128));
+            (wide_u[2 * pair], wide_u[2 * pair + 1]) = (u, u);
+            (wide_v[2 * pair], wide_v[2 * pair + 1]) = (v, v);
+        }
+        let mut rgb = [[0; BLOCK]; 3];
+        for at in 0..BLOCK {
+            let (u, v) = (wide_u[at], wide_v[at]);
+            let luma = times(widen(y[at], self.black), self.luma) + ROUND;
+            rgb[0][at] = narrow(luma + times(v, self.red_v));
+            rgb[1][at] = narrow(luma + times(u, self.green_u) + times(v, self.green_v));
+            rgb[2][at] = narrow(luma + times(u, self.blue_u));
+        }
+        rgb
+    }
+}
+
+/// The upper half of a product.
+fn times(sample: i16, factor: i16) -> i16 {
+    ((i32::from(sample) * i32::from(factor)) >> 16) as i16
+}
+
+fn narrow(result: i16) -> u8 {
+    (result >> RESULT_BITS).clamp(0, 255) as u8
 }
 
 fn clip(fixed: i32) -> u8 {
@@ -248,4 +293,124 @@ impl FromRgb {
 
 fn dot(a: [i32; 3], b: [i32; 3]) -> i32 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MATRICES: [Matrix; 5] = [Matrix::Bt601, Matrix::Bt709, Matrix::Bt2020, Matrix::Fcc, Matrix::Smpte240];
+
+    /// A row of pixels that all have this colour, of an awkward width.
+    fn convert(colour: Colour, [y, u, v]: [u8; 3]) -> Vec<u8> {
+        let yuv = Yuv {
+            width: 37,
+            height: 1,
+            y: &[y; 37],
+            u: &[u; 18],
+            v: &[v; 18],
+            chroma_width: 18,
+            chroma_height: 1,
+            rows_per_chroma: 2,
+        };
+        let mut rgb = Vec::new();
+        ToRgb::new(colour).convert(&yuv, &mut rgb);
+        rgb
+    }
+
+    /// The formula of ITU-T H.273 in real numbers.
+    fn formula(colour: Colour, [y, u, v]: [u8; 3]) -> [f64; 3] {
+        let (red, blue) = colour.matrix.weights();
+        let (y, u, v) = (f64::from(y), f64::from(u) - 128.0, f64::from(v) - 128.0);
+        let (y, u, v) = match colour.full_range {
+            true => (y, u, v),
+            false => ((y - 16.0) * 255.0 / 219.0, u * 255.0 / 224.0, v * 255.0 / 224.0),
+        };
+        let (r, b) = (y + 2.0 * (1.0 - red) * v, y + 2.0 * (1.0 - blue) * u);
+        let g = (y - red * r - blue * b) / (1.0 - red - blue);
+        [r, g, b].map(|value| value.clamp(0.0, 255.0))
+    }
+
+    #[test]
+    fn every_matrix_and_range_is_within_1_of_the_formula() {
+        for matrix in MATRICES {
+            for full_range in [false, true] {
+                let colour = Colour { matrix, full_range };
+                for yuv in (0..=255).step_by(15).flat_map(|y| {
+                    (0..=255).step_by(17).flat_map(move |u| (0..=255).step_by(17).map(move |v| [y, u, v]))
+                }) {
+                    let rgb = convert(colour, yuv);
+                    let expected = formula(colour, yuv);
+                    for pixel in rgb.chunks_exact(3) {
+                        let close = pixel.iter().zip(expected).all(|(&got, real)| (f64::from(got) - real).abs() <= 1.0);
+                        assert!(close, "{colour:?} {yuv:?}: {pixel:?}, not {expected:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn black_white_and_red_of_bt601_are_what_the_standard_lists() {
+        let colour = Colour { matrix: Matrix::Bt601, full_range: false };
+        assert_eq!(convert(colour, [16, 128, 128])[..3], [0, 0, 0]);
+        assert_eq!(convert(colour, [235, 128, 128])[..3], [255, 255, 255]);
+        assert_eq!(convert(colour, [81, 90, 240])[1..3], [0, 0]);
+        assert!(convert(colour, [81, 90, 240])[0] >= 254);
+    }
+
+    #[test]
+    fn there_and_back_moves_a_flat_colour_by_2_at_most() {
+        for matrix in MATRICES {
+            for rgb in [[0, 0, 0], [255, 255, 255], [200, 30, 60], [10, 250, 90], [1, 2, 254], [127, 128, 129]] {
+                let picture = Picture { width: 2, height: 2, rgb: rgb.repeat(4) };
+                let mut planes = Planes::new(2, 2);
+                planes.fill(&picture, matrix);
+                let back = convert(Colour { matrix, full_range: false }, [planes.y[0], planes.u[0], planes.v[0]]);
+                for (was, is) in rgb.iter().zip(&back) {
+                    assert!(was.abs_diff(*is) <= 2, "{matrix:?}: {rgb:?} came back as {:?}", &back[..3]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn chroma_rows_are_shared_by_two_rows_in_4_2_0_and_by_none_in_4_2_2() {
+        let colour = Colour { matrix: Matrix::Bt601, full_range: true };
+        let mut yuv = Yuv {
+            width: 2,
+            height: 4,
+            y: &[100; 8],
+            u: &[128; 4],
+            v: &[128, 255, 128, 128],
+            chroma_width: 1,
+            chroma_height: 2,
+            rows_per_chroma: 2,
+        };
+        let mut red = |yuv: &Yuv| -> Vec<u8> {
+            let mut rgb = Vec::new();
+            ToRgb::new(colour).convert(yuv, &mut rgb);
+            rgb.chunks_exact(6).map(|row| row[0]).collect()
+        };
+        assert_eq!(red(&yuv), [100, 100, 255, 255]);
+        (yuv.chroma_height, yuv.rows_per_chroma) = (4, 1);
+        assert_eq!(red(&yuv), [100, 255, 100, 100]);
+    }
+
+    #[test]
+    fn a_picture_of_one_grey_pixel_needs_no_chroma() {
+        let yuv = Yuv {
+            width: 1,
+            height: 1,
+            y: &[126],
+            u: &[],
+            v: &[],
+            chroma_width: 0,
+            chroma_height: 0,
+            rows_per_chroma: 2,
+        };
+        let mut rgb = Vec::new();
+        ToRgb::new(Colour { matrix: Matrix::Bt601, full_range: false }).convert(&yuv, &mut rgb);
+        assert_eq!(rgb, [128, 128, 128]);
+    }
 }

@@ -8,7 +8,7 @@
 //!
 //! | file | concept |
 //! | --- | --- |
-//! | `bytes`, `mp4`, `track`, `fragment` | the index of the file |
+//! | `bytes`, `mp4`, `track`, `tables`, `fragment` | the index of the file |
 //! | `timeline`, `orientation`, `colour` | when, which way up, and in which colours frames are shown |
 //! | `stream`, `decode`, `read` | from bytes to pictures |
 //! | `mux`, `write` | from pictures to bytes |
@@ -23,6 +23,7 @@ mod mux;
 mod orientation;
 mod read;
 mod stream;
+mod tables;
 mod timeline;
 mod track;
 mod write;
@@ -128,7 +129,7 @@ impl Video {
             width,
             height,
             frames: timeline.times().len(),
-            fps: mean_rate(timeline.times(), timeline.end()),
+            fps: timeline.rate(),
             duration: timeline.end(),
             codec: stream.codec.clone(),
             rotation: track.orientation.degrees(),
@@ -200,11 +201,4 @@ fn first_sample(file: &mut File, samples: &[Sample]) -> Result<Vec<u8>, Problem>
     file.seek(SeekFrom::Start(sample.offset))?;
     file.read_exact(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Frames per second from the times of the frames and the end of the last one.
-fn mean_rate(times: &[f64], end: f64) -> f64 {
-    let (Some(first), Some(last)) = (times.first(), times.last()) else { return 0.0 };
-    let rate = if last > first { (times.len() - 1) as f64 / (last - first) } else { times.len() as f64 / (end - first) };
-    if rate.is_finite() { rate } else { 0.0 }
 }

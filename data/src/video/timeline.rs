@@ -15,6 +15,8 @@ pub(crate) struct Timeline {
     times: Vec<f64>,
     /// When the last frame has been shown, in seconds.
     end: f64,
+    /// Mean rate per second.
+    rate: f64,
     /// Samples from which decoding can start, ascending.
     sync: Vec<u32>,
 }
@@ -76,14 +78,22 @@ impl Timeline {
         let seconds = |ticks: i64| window.delay + ticks.saturating_sub(start) as f64 / f64::from(timescale);
         let times: Vec<f64> = shown.iter().map(|&sample| seconds(samples[sample as usize].presented)).collect();
         let last = samples[last as usize];
-        let end = seconds(last.presented.saturating_add(last.duration.into()));
+        let end_ticks = last.presented.saturating_add(last.duration.into());
+        let first = samples[shown[0] as usize].presented;
+        // From ticks, so that a constant rate comes out exact.
+        let per_second = |frames: usize, ticks: i64| frames as f64 * f64::from(timescale) / ticks as f64;
+        let rate = match last.presented.saturating_sub(first) {
+            0 => per_second(shown.len(), end_ticks.saturating_sub(first)),
+            span => per_second(shown.len() - 1, span),
+        };
 
         let mut frames = vec![HIDDEN; samples.len()];
         for (frame, &sample) in shown.iter().enumerate() {
             frames[sample as usize] = frame as u32;
         }
         let sync = (0..samples.len() as u32).filter(|&sample| samples[sample as usize].sync).collect();
-        Ok(Timeline { samples: shown, frames, times, end, sync })
+        let rate = if rate.is_finite() { rate } else { 0.0 };
+        Ok(Timeline { samples: shown, frames, times, end: seconds(end_ticks), rate, sync })
     }
 
     pub(crate) fn times(&self) -> &[f64] {
@@ -95,7 +105,12 @@ impl Timeline {
         self.end
     }
 
-    /// Samples from which decoding can start.
+    /// Mean rate of the frames per second; 0 when they have neither times nor durations.
+    pub(crate) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Number of samples from which decoding can start.
     pub(crate) fn sync_count(&self) -> usize {
         self.sync.len()
     }

@@ -1,0 +1,164 @@
+//! From a video to scored segments in seconds, window by window.
+
+use std::path::Path;
+
+use adatad_data::classes::{ClassError, ClassList};
+use adatad_data::frames::{FrameStore, StoreOptions};
+use adatad_data::random::{Rng, Stream};
+use adatad_data::transform::Transform;
+use adatad_data::video::VideoError;
+use adatad_data::window::{Sliding, Timeline, Window, WindowError};
+use adatad_detector::decode::{DecodeConfig, decode};
+use adatad_detector::merge::{Rounding, WindowResult, merge};
+use adatad_detector::segment::Detection;
+use adatad_detector::suppression::Suppression;
+use burn::module::Module;
+use burn::tensor::Device;
+
+use crate::batch::Batch;
+use crate::config::{ConfigError, RunConfig};
+use crate::dataset::{self, Dataset, Sample};
+use crate::folder::{FolderError, RunFolder};
+use crate::model::AdaTad;
+use crate::weights::{self, WeightsError};
+
+/// Why a run cannot detect.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectError {
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Its run file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its class list.
+    #[error(transparent)]
+    Classes(#[from] ClassError),
+    /// Its weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A video.
+    #[error(transparent)]
+    Video(#[from] VideoError),
+    /// Windows of a video.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+}
+
+/// A trained model with everything detection needs.
+#[derive(Debug)]
+pub struct Detector {
+    model: AdaTad,
+    classes: ClassList,
+    sliding: Sliding,
+    transform: Transform,
+    stride: usize,
+    decode: DecodeConfig,
+    suppression: Suppression,
+    device: Device,
+}
+
+impl Detector {
+    /// A detector from a model at hand; `model` carries no gradients.
+    ///
+    /// # Errors
+    ///
+    /// The windows of the configuration cannot be made.
+    pub fn new(config: &RunConfig, classes: ClassList, model: AdaTad, device: &Device) -> Result<Self, DetectError> {
+        Ok(Self {
+            model,
+            classes,
+            sliding: dataset::sliding(config)?,
+            transform: dataset::test_transform(config),
+            stride: dataset::grid(config).frame_stride(),
+            decode: DecodeConfig {
+                pre_nms_threshold: config.inference.pre_nms_threshold,
+                pre_nms_top_k: config.inference.pre_nms_top_k,
+            },
+            suppression: config.inference.suppression.clone(),
+            device: device.clone(),
+        })
+    }
+
+    /// The detector of a finished run.
+    ///
+    /// # Errors
+    ///
+    /// The folder is no run, or its files are damaged.
+    pub fn load(folder: &RunFolder, device: &Device) -> Result<Self, DetectError> {
+        let config = RunConfig::load(&folder.config(), &[])?;
+        let weights = folder.weights();
+        if !weights.is_file() {
+            let missing = "weights.safetensors (has training finished?)";
+            return Err(FolderError::NoRun { folder: folder.root().into(), missing }.into());
+        }
+        let classes = ClassList::load(folder.classes())?;
+        // The weights come from the file; what is drawn before does not matter.
+        let mut unused = Rng::new(config.seed, Stream::Init, 0, 0);
+        let mut model = AdaTad::init(&config.model(classes.len()), &mut unused, device);
+        weights::load(&mut model, &weights)?;
+        Self::new(&config, classes, model.valid(), device)
+    }
+
+    /// The classes, in the order of their indices.
+    pub fn classes(&self) -> &ClassList {
+        &self.classes
+    }
+
+    /// Detects in one window: segments in seconds, rounded, not yet thinned out.
+    pub fn window(&self, sample: Sample) -> WindowResult {
+        let timing = sample.window.timing;
+        let batch = Batch::new(vec![sample], &self.device);
+        let predictions = self.model.forward(batch.frames, &batch.mask, None);
+        let segments = decode(&predictions, &self.decode).remove(0);
+        WindowResult::new(&segments, |grid| timing.seconds(grid), &Rounding::default())
+    }
+
+    /// Merges the windows of one video.
+    pub fn merge(&self, windows: &[WindowResult]) -> Vec<Detection> {
+        merge(windows, &self.suppression, &Rounding::default())
+    }
+
+    /// Detects in one video of a subset; `progress` is called after each window.
+    ///
+    /// # Errors
+    ///
+    /// The video cannot be decoded.
+    pub fn in_dataset(&self, data: &Dataset, video: usize) -> Result<Vec<Detection>, VideoError> {
+        let results: Result<Vec<_>, VideoError> =
+            data.test_windows(video).into_iter().map(|w| Ok(self.window(data.test_sample(w)?))).collect();
+        Ok(self.merge(&results?))
+    }
+
+    /// Detects in any MP4 file, window by window: memory does not grow with its length, but for its index.
+    ///
+    /// # Errors
+    ///
+    /// The file is no readable video.
+    pub fn in_file(&self, path: &Path, mut progress: impl FnMut(usize, usize)) -> Result<Vec<Detection>, DetectError> {
+        let options = StoreOptions { stride: self.stride, short_side: self.transform.short_side, memory: 0, shuffle: None };
+        let store = FrameStore::open(&[path.to_path_buf()], options)?;
+        let windows = self.windows_of(&store, path)?;
+        let total = windows.len();
+        let mut results = Vec::with_capacity(total);
+        for (done, window) in windows.into_iter().enumerate() {
+            let mut unused = Rng::new(0, Stream::Augment, 0, 0);
+            let frames = store.window(0, &window.frames, &self.transform, &mut unused)?;
+            results.push(self.window(Sample { frames, window }));
+            progress(done + 1, total);
+        }
+        Ok(self.merge(&results))
+    }
+
+    fn windows_of(&self, store: &FrameStore, path: &Path) -> Result<Vec<Window>, WindowError> {
+        let info = store.video(0).info();
+        let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let (frames, duration) = (info.frames, info.duration);
+        if frames == 0 || duration <= 0.0 {
+            return Err(WindowError::NoFrames { name, duration, fps: info.fps });
+        }
+        let fps = frames as f64 / duration;
+        let timeline = Timeline { video: 0, name, frames, decoded: frames, fps, duration };
+        Ok(self.sliding.cut(&timeline, None))
+    }
+}

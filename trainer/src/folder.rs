@@ -1,0 +1,147 @@
+//! A run's folder: everything needed to use the run, here or elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use adatad_data::atomic;
+
+/// Where a run's files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder {
+    root: PathBuf,
+}
+
+/// Why a folder cannot hold or be a run.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// There is something already.
+    #[error("{} exists and is not empty; continue it with --resume, replace the run in it with --force, or give another --out", .0.display())]
+    Occupied(PathBuf),
+    /// It holds no run.
+    #[error("{} holds no run: {missing} is missing", folder.display())]
+    NoRun {
+        /// The folder.
+        folder: PathBuf,
+        /// What a run would have.
+        missing: &'static str,
+    },
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Files that a run makes, and that `--force` may remove.
+const MADE: [&str; 8] = [
+    "config.toml",
+    "classes.txt",
+    "weights.safetensors",
+    "metrics.jsonl",
+    "detections.json",
+    "scores.json",
+    "report.html",
+    "checkpoint",
+];
+
+impl RunFolder {
+    /// A folder for a new run. `force` removes an earlier run's files from it, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// The folder holds something, or cannot be made.
+    pub fn create(root: &Path, force: bool) -> Result<Self, FolderError> {
+        let io = |source| FolderError::Io { path: root.into(), source };
+        std::fs::create_dir_all(root).map_err(io)?;
+        let occupied = std::fs::read_dir(root).map_err(io)?.next().is_some();
+        if occupied && !force {
+            return Err(FolderError::Occupied(root.into()));
+        }
+        let folder = Self { root: root.into() };
+        for name in MADE {
+            let path = folder.path(name);
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            match removed {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(FolderError::Io { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(folder)
+    }
+
+    /// A folder that holds a run, finished or not.
+    ///
+    /// # Errors
+    ///
+    /// It does not.
+    pub fn open(root: &Path) -> Result<Self, FolderError> {
+        let folder = Self { root: root.into() };
+        if !folder.config().is_file() {
+            return Err(FolderError::NoRun { folder: root.into(), missing: "config.toml" });
+        }
+        Ok(folder)
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// The resolved run file.
+    pub fn config(&self) -> PathBuf {
+        self.path("config.toml")
+    }
+
+    /// One class per line.
+    pub fn classes(&self) -> PathBuf {
+        self.path("classes.txt")
+    }
+
+    /// The trained weights (their average over the last steps).
+    pub fn weights(&self) -> PathBuf {
+        self.path("weights.safetensors")
+    }
+
+    /// One JSON object per step and per evaluation.
+    pub fn metrics(&self) -> PathBuf {
+        self.path("metrics.jsonl")
+    }
+
+    /// Detections on the test subset, in the ActivityNet results layout.
+    pub fn detections(&self) -> PathBuf {
+        self.path("detections.json")
+    }
+
+    /// Figures of the test subset.
+    pub fn scores(&self) -> PathBuf {
+        self.path("scores.json")
+    }
+
+    /// The report.
+    pub fn report(&self) -> PathBuf {
+        self.path("report.html")
+    }
+
+    /// What a stopped run goes on from.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path("checkpoint")
+    }
+
+    /// Writes one of the run's text files, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// The operating system refused.
+    pub fn write(&self, path: &Path, text: &str) -> Result<(), FolderError> {
+        atomic::write(path, |out| out.write_all(text.as_bytes()))
+            .map_err(|source| FolderError::Io { path: path.into(), source })
+    }
+}
