@@ -92,6 +92,13 @@ pub enum Timing {
 }
 
 impl Timing {
+    /// Length of the video, in seconds.
+    pub fn duration(&self) -> f64 {
+        match *self {
+            Timing::Stretch { duration, .. } | Timing::Whole { duration, .. } => duration,
+        }
+    }
+
     /// Grid steps to seconds, kept inside the video (`utils/post_processing.py`).
     pub fn seconds(&self, grid: f64) -> f64 {
         let (seconds, duration) = match *self {

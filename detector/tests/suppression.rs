@@ -248,6 +248,29 @@ proptest! {
     }
 
     #[test]
+    fn every_vote_is_counted_wherever_it_lies(input in many(), threshold in 0.05_f32..1.0) {
+        let config = Suppression { class_agnostic: true, ..soft(0.5) };
+        let voted = Suppression { voting_threshold: Some(f64::from(threshold)), ..config.clone() }.apply(&input);
+        for (voted, kept) in voted.iter().zip(config.apply(&input)) {
+            let (mut weight, mut start, mut end) = (0.0, 0.0, 0.0);
+            for other in &input {
+                let shared = (other.end.min(kept.end) - other.start.max(kept.start)).max(0.0);
+                if shared / (kept.end - kept.start + (other.end - other.start) - shared) >= threshold {
+                    weight += f64::from(other.score);
+                    start += f64::from(other.score) * f64::from(other.start);
+                    end += f64::from(other.score) * f64::from(other.end);
+                }
+            }
+            if weight > 0.0 {
+                let apart = (f64::from(voted.start) - start / weight).abs() + (f64::from(voted.end) - end / weight).abs();
+                prop_assert!(apart < 1e-4, "{voted:?} for {kept:?}: {} to {}", start / weight, end / weight);
+            } else {
+                prop_assert_eq!(*voted, kept);
+            }
+        }
+    }
+
+    #[test]
     fn the_best_stays_and_no_score_rises(input in many(), config in suppressions()) {
         let kept = config.apply(&input);
         prop_assert!(kept.len() <= input.len().min(config.max_segments));

@@ -66,7 +66,7 @@ const MOMENTS: &str = "moments.safetensors";
 const PROGRESS: &str = "progress.json";
 
 /// What is written and read back.
-#[derive(Debug)]
+#[derive(Clone, Copy)]
 pub struct State<'a> {
     /// The model as trained so far.
     pub model: &'a AdaTad,

@@ -9,8 +9,8 @@ use adatad_data::transform::Transform;
 use adatad_data::video::VideoError;
 use adatad_data::window::{Sliding, Timeline, Window, WindowError};
 use adatad_detector::decode::{DecodeConfig, decode};
-use adatad_detector::merge::{Rounding, WindowResult, merge};
-use adatad_detector::segment::Detection;
+use adatad_detector::merge::{merge, settle};
+use adatad_detector::segment::{Detection, Segment};
 use adatad_detector::suppression::Suppression;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -106,28 +106,28 @@ impl Detector {
     }
 
     /// Detects in one window: segments in seconds, rounded, not yet thinned out.
-    pub fn window(&self, sample: Sample) -> WindowResult {
+    pub fn window(&self, sample: Sample) -> Vec<Detection> {
         let timing = sample.window.timing;
         let batch = Batch::new(vec![sample], &self.device);
         let predictions = self.model.forward(batch.frames, &batch.mask, None);
-        let segments = decode(&predictions, &self.decode).remove(0);
-        WindowResult::new(&segments, |grid| timing.seconds(grid), &Rounding::default())
+        let seconds = |grid: f32| timing.seconds(f64::from(grid)) as f32;
+        let segments = decode(&predictions, &self.decode).into_iter().flatten();
+        let segments: Vec<Segment> =
+            segments.map(|s| Segment { start: seconds(s.start), end: seconds(s.end), ..s }).collect();
+        settle(&segments, timing.duration())
     }
 
-    /// Merges the windows of one video.
-    pub fn merge(&self, windows: &[WindowResult]) -> Vec<Detection> {
-        merge(windows, &self.suppression, &Rounding::default())
-    }
-
-    /// Detects in one video of a subset; `progress` is called after each window.
+    /// Detects in one video of a subset.
     ///
     /// # Errors
     ///
     /// The video cannot be decoded.
     pub fn in_dataset(&self, data: &Dataset, video: usize) -> Result<Vec<Detection>, VideoError> {
-        let results: Result<Vec<_>, VideoError> =
-            data.test_windows(video).into_iter().map(|w| Ok(self.window(data.test_sample(w)?))).collect();
-        Ok(self.merge(&results?))
+        let mut found = Vec::new();
+        for window in data.test_windows(video) {
+            found.extend(self.window(data.test_sample(window)?));
+        }
+        Ok(merge(&found, &self.suppression))
     }
 
     /// Detects in any MP4 file, window by window: memory does not grow with its length, but for its index.
@@ -140,14 +140,14 @@ impl Detector {
         let store = FrameStore::open(&[path.to_path_buf()], options)?;
         let windows = self.windows_of(&store, path)?;
         let total = windows.len();
-        let mut results = Vec::with_capacity(total);
+        let mut found = Vec::new();
         for (done, window) in windows.into_iter().enumerate() {
             let mut unused = Rng::new(0, Stream::Augment, 0, 0);
             let frames = store.window(0, &window.frames, &self.transform, &mut unused)?;
-            results.push(self.window(Sample { frames, window }));
+            found.extend(self.window(Sample { frames, window }));
             progress(done + 1, total);
         }
-        Ok(self.merge(&results))
+        Ok(merge(&found, &self.suppression))
     }
 
     fn windows_of(&self, store: &FrameStore, path: &Path) -> Result<Vec<Window>, WindowError> {

@@ -1,11 +1,25 @@
 //! Temporal action detection: training, evaluation, detection.
+//!
+//! [`session::Session`] is a whole run; the modules below it are its parts. Nothing here prints: whoever watches a run
+//! implements [`observe::Observer`].
 
 pub mod average;
 pub mod batch;
+pub mod checkpoint;
 pub mod config;
 pub mod dataset;
+pub mod detect;
+pub mod evaluate;
+pub mod folder;
 pub mod model;
+pub mod observe;
 pub mod optim;
+pub mod report;
+pub mod results;
 pub mod schedule;
+pub mod session;
 pub mod step;
+pub mod summary;
+pub mod train;
+pub mod usage;
 pub mod weights;

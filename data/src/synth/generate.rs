@@ -42,7 +42,7 @@ pub enum SynthError {
 
 /// The whole annotation file.
 #[derive(Debug, Serialize)]
-struct Annotations {
+struct AnnotationFile {
     version: String,
     database: BTreeMap<String, Entry>,
 }
@@ -101,7 +101,7 @@ pub fn generate(
         .collect::<Result<BTreeMap<String, Entry>, VideoError>>()?;
 
     let version = format!("adatad-synth {GENERATION}, seed {}", options.seed);
-    let content = Annotations { version, database };
+    let content = AnnotationFile { version, database };
     let written = atomic::write(&annotations, |out| {
         serde_json::to_writer_pretty(&mut *out, &content)?;
         out.write_all(b"\n")

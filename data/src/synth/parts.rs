@@ -34,7 +34,7 @@ pub struct PartLook {
     pub radius: f64,
     /// How it lies, in radians.
     pub angle: f64,
-    /// Which of the video's paints it has.
+    /// Which of the line's paints it has.
     pub paint: usize,
 }
 

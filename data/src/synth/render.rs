@@ -82,6 +82,9 @@ impl Renderer {
     }
 }
 
+/// How much larger a part looks in the gripper than on the belt.
+const LIFTED: f64 = 1.3;
+
 /// Draws things, from scene pixels to pixels of the canvas.
 #[derive(Debug, Clone, Copy)]
 struct Pen {
@@ -130,10 +133,12 @@ impl Pen {
             let rod = self.rectangle(x, above - long, (6.5, long), 0.0);
             canvas.fill(&rod, &look.arm, 1.0);
         }
-        if let Some(part) = &arm.load {
-            self.part(canvas, look, part, x, y);
-        }
         canvas.fill(&self.rectangle(x, above, (11.0, 4.0), 0.0), &look.arm, 1.0);
+        if let Some(part) = &arm.load {
+            // Nearer to the camera than on the belt.
+            let lifted = PartLook { radius: LIFTED * part.radius, ..*part };
+            self.part(canvas, look, &lifted, x, y);
+        }
         let apart = mix(6.5, 11.0, arm.opening);
         for side in [-1.0, 1.0] {
             let jaw = self.rectangle(x + side * apart, y - 1.0, (2.3, 7.0), 0.0);

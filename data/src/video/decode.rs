@@ -42,11 +42,11 @@ impl<'a> PictureDecoder<'a> {
 
     /// Decodes one sample.
     pub(crate) fn decode(&mut self, sample: &[u8]) -> Result<Decoded, Problem> {
-        if !lengths_fit(sample, self.stream.length_size) {
+        if units(sample, self.stream.length_size).is_none() {
             return Ok(Decoded::Damaged("a unit runs past its frame".into()));
         }
-        let units = parse_avcc(sample, self.stream.length_size);
-        for unit in units.iter().filter(|unit| unit.nal_unit_type == NalUnitType::Sps) {
+        let parsed = parse_avcc(sample, self.stream.length_size);
+        for unit in parsed.iter().filter(|unit| unit.nal_unit_type == NalUnitType::Sps) {
             match check_sps(unit) {
                 Ok(_) => {}
                 Err(Problem::Index(what)) => return Ok(Decoded::Damaged(what)),
@@ -54,8 +54,10 @@ impl<'a> PictureDecoder<'a> {
             }
         }
         let decoder = &mut self.decoder;
-        match guarded(|| feed(decoder, &units))? {
-            Ok(Some(frame)) if (frame.width as usize, frame.height as usize) == (self.stream.width, self.stream.height) => {
+        match guarded(|| feed(decoder, &parsed))? {
+            Ok(Some(frame))
+                if (frame.width as usize, frame.height as usize) == (self.stream.width, self.stream.height) =>
+            {
                 Ok(Decoded::Frame(frame))
             }
             Ok(Some(_)) => Err(Problem::Feature("a change of the picture size within the video".into())),
@@ -82,29 +84,27 @@ fn feed(decoder: &mut Decoder, units: &[NalUnit]) -> Result<Option<Frame>, Decod
     result.map(|first| first.or(last))
 }
 
-/// True when the lengths in front of the units add up to the sample.
-fn lengths_fit(sample: &[u8], length_size: usize) -> bool {
+/// The units of a sample, each with its length in front; `None` when the lengths do not add up to the sample.
+fn units(sample: &[u8], length_size: usize) -> Option<Vec<&[u8]>> {
+    let mut units = Vec::new();
     let mut rest = sample;
-    while let Some((length, after)) = rest.split_at_checked(length_size) {
+    while !rest.is_empty() {
+        let (length, after) = rest.split_at_checked(length_size)?;
         let length = length.iter().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
-        match after.split_at_checked(length) {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
+        let (unit, after) = after.split_at_checked(length)?;
+        units.push(unit);
+        rest = after;
     }
-    rest.is_empty()
+    Some(units)
 }
 
 /// True when no other picture refers to this one, so that it can be left out.
 pub(crate) fn is_disposable(sample: &[u8], length_size: usize) -> bool {
     let mut slices = 0;
-    let mut rest = sample;
-    while let Some((length, after)) = rest.split_at_checked(length_size) {
-        let length = length.iter().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
-        let Some((unit, after)) = after.split_at_checked(length) else { return false };
-        rest = after;
+    for unit in units(sample, length_size).unwrap_or_default() {
         let Some(&head) = unit.first() else { continue };
-        match (head & 31, head >> 5 & 3) {
+        let (kind, reference) = (head & 31, head >> 5 & 3);
+        match (kind, reference) {
             (1, 0) => slices += 1,
             (6 | 9 | 12, _) => {} // side information, delimiter, filler
             _ => return false,
@@ -156,4 +156,33 @@ impl Converter {
 /// The nearest 8-bit value of a 10-bit sample.
 fn to_8_bits(sample: u16) -> u8 {
     ((sample + 2) >> 2).min(255) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_must_fill_their_sample() {
+        assert_eq!(units(&[0, 1, 7, 0, 2, 8, 9], 2), Some(vec![&[7][..], &[8, 9]]));
+        assert_eq!(units(&[0, 3, 7, 8], 2), None);
+        assert_eq!(units(&[0, 1, 7, 0], 2), None);
+    }
+
+    #[test]
+    fn only_pictures_that_none_refers_to_can_be_left_out() {
+        let delimiter = [1, 0x09];
+        let (disposable, referred, key, set) = ([1, 0x01], [1, 0x21], [1, 0x65], [1, 0x67]);
+        assert!(is_disposable(&[delimiter, disposable].concat(), 1));
+        assert!(!is_disposable(&[delimiter, referred].concat(), 1));
+        assert!(!is_disposable(&[disposable, key].concat(), 1));
+        assert!(!is_disposable(&[set, disposable].concat(), 1));
+        assert!(!is_disposable(&delimiter, 1));
+        assert!(!is_disposable(&[9, 0x01], 1));
+    }
+
+    #[test]
+    fn ten_bits_are_rounded_to_eight() {
+        assert_eq!([0, 1, 2, 512, 1021, 1023].map(to_8_bits), [0, 0, 1, 128, 255, 255]);
+    }
 }

@@ -33,7 +33,9 @@ pub enum Problem {
     #[error("no moov box: not an MP4, or cut before its index; copy or download it again")]
     NoIndex,
     /// The index contradicts itself or the file.
-    #[error("the index of the MP4 is damaged ({0}): copy or download it again, or repair with `ffmpeg -i IN -c copy OUT.mp4`")]
+    #[error(
+        "the index of the MP4 is damaged ({0}): copy or download it again, or repair with `ffmpeg -i IN -c copy OUT.mp4`"
+    )]
     Index(String),
     /// The file ends before its content does.
     #[error("the file is cut short: it holds {held} of {frames} frames; copy or download it again")]

@@ -171,3 +171,63 @@ impl Run<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boxed(kind: &[u8; 4], words: &[u32], inner: &[Vec<u8>]) -> Vec<u8> {
+        let mut content: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        content.extend(inner.concat());
+        [&(content.len() as u32 + 8).to_be_bytes()[..], kind, &content].concat()
+    }
+
+    fn samples(trafs: &[Vec<u8>]) -> Result<Vec<Sample>, Problem> {
+        let defaults = vec![(1, Defaults { duration: 10, size: 7, flags: NOT_SYNC }), (2, Defaults::default())];
+        let mut found = Vec::new();
+        Fragments::new(1, defaults).add(&trafs.concat(), 1000, 5000, &mut found)?;
+        Ok(found)
+    }
+
+    #[test]
+    fn a_run_inherits_what_it_does_not_say() {
+        let header = boxed(b"tfhd", &[BASE_IS_MOOF, 1], &[]);
+        let time = boxed(b"tfdt", &[0, 500], &[]);
+        let run = boxed(b"trun", &[DATA_OFFSET | FIRST_FLAGS, 2, 100, 0], &[]);
+        let found = samples(&[boxed(b"traf", &[], &[header, time, run])]).unwrap();
+        let expected = |offset, presented, sync| Sample { offset, size: 7, duration: 10, presented, sync };
+        assert_eq!(found, [expected(1100, 500, true), expected(1107, 510, false)]);
+    }
+
+    #[test]
+    fn a_run_may_say_everything_of_each_sample() {
+        let header = boxed(b"tfhd", &[BASE_OFFSET, 1, 0, 300], &[]);
+        let each = DURATIONS | SIZES | FLAGS | SHIFTS;
+        let run = boxed(b"trun", &[each, 2, 5, 50, 0, 8, 6, 60, NOT_SYNC, -3i32 as u32], &[]);
+        let found = samples(&[boxed(b"traf", &[], &[header, run])]).unwrap();
+        let first = Sample { offset: 300, size: 50, duration: 5, presented: 8, sync: true };
+        assert_eq!(found, [first, Sample { offset: 350, size: 60, duration: 6, presented: 2, sync: false }]);
+    }
+
+    #[test]
+    fn without_a_base_a_track_follows_the_data_of_the_one_before() {
+        let sound = boxed(b"trun", &[DATA_OFFSET | SIZES, 2, 100, 11, 22], &[]);
+        let sound = boxed(b"traf", &[], &[boxed(b"tfhd", &[0, 2], &[]), sound]);
+        let video = boxed(b"trun", &[0, 1], &[]);
+        let video = boxed(b"traf", &[], &[boxed(b"tfhd", &[0, 1], &[]), video]);
+        let found = samples(&[sound, video]).unwrap();
+        assert_eq!(found.iter().map(|sample| sample.offset).collect::<Vec<_>>(), [1133]);
+    }
+
+    #[test]
+    fn claims_that_nothing_backs_are_refused() {
+        let run = |words: &[u32], size: u32| {
+            let header = boxed(b"tfhd", &[DEFAULT_SIZE, 1, size], &[]);
+            samples(&[boxed(b"traf", &[], &[header, boxed(b"trun", words, &[])])])
+        };
+        assert!(matches!(run(&[0, u32::MAX], 1), Err(Problem::Limit(..))));
+        assert!(matches!(run(&[0, 1_000_000], 0), Err(Problem::Index(_))));
+        assert!(matches!(run(&[0, 1_000_000], 7), Err(Problem::Index(_))));
+        assert!(matches!(run(&[SIZES, 3, 1, 2], 0), Err(Problem::Index(_))));
+    }
+}

@@ -122,7 +122,7 @@ impl Video {
         let index = mp4::read_index(&mut file, file_size)?;
         let timeline = Timeline::new(&index)?;
         let track = index.track;
-        let stream = Stream::new(&track.avcc, track.colour, || first_sample(&mut file, &track.samples))?;
+        let stream = Stream::new(&track.avcc, track.size, track.colour, || first_sample(&mut file, &track.samples))?;
 
         let (width, height) = track.orientation.size(stream.width, stream.height);
         let info = VideoInfo {

@@ -185,7 +185,8 @@ impl Movie {
             return Err(Problem::index("the video track has no time scale"));
         }
         let frames = track.samples.len();
-        let inside = |sample: &&Sample| sample.offset.checked_add(sample.size.into()).is_some_and(|end| end <= file_size);
+        let inside =
+            |sample: &&Sample| sample.offset.checked_add(sample.size.into()).is_some_and(|end| end <= file_size);
         let held = track.samples.iter().filter(inside).count();
         if held < frames {
             return Err(Problem::Truncated { held, frames });
@@ -213,4 +214,51 @@ fn fragment_defaults(mvex: Bytes) -> Result<Vec<(u32, Defaults)>, Problem> {
         }
     }
     Ok(defaults)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn problem(file: &[u8]) -> Problem {
+        read_index(&mut Cursor::new(file), file.len() as u64).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_no_mp4_has_no_index() {
+        let text = b"Good morning, this is no video at all.".as_slice();
+        let mut only_type = b"\0\0\0\x14ftypisom\0\0\x02\0isom".to_vec();
+        for file in [text, b"x", &[0; 1000], &[255; 1000], &only_type] {
+            assert!(matches!(problem(file), Problem::NoIndex), "{:?}", problem(file));
+        }
+        only_type.extend(b"\0\0\0\x09moov");
+        assert!(matches!(problem(&only_type), Problem::CutIndex(kind) if kind == "moov"));
+    }
+
+    #[test]
+    fn other_containers_are_named() {
+        let named = |head: &[u8]| problem(&[head, &[0; 100]].concat()).to_string();
+        assert!(named(b"RIFF\0\0\0\0AVI LIST").starts_with("AVI files are not supported"));
+        assert!(named(b"\x1a\x45\xdf\xa3").starts_with("Matroska (.mkv) and WebM files"));
+    }
+
+    #[test]
+    fn a_movie_without_tracks_has_no_video() {
+        assert!(matches!(problem(b"\0\0\0\x08moov"), Problem::NoVideo));
+    }
+
+    #[test]
+    fn an_index_of_many_bytes_is_refused_before_it_is_read() {
+        let claim = [&1u32.to_be_bytes()[..], b"moov", &(MAX_INDEX + 17).to_be_bytes()].concat();
+        let problem = read_index(&mut Cursor::new(claim), MAX_INDEX * 2).unwrap_err();
+        assert!(matches!(problem, Problem::Limit(..)));
+    }
+
+    #[test]
+    fn a_file_of_empty_boxes_ends_at_the_limit() {
+        let file = b"\0\0\0\x08free".repeat(MAX_BOXES + 1);
+        assert!(matches!(problem(&file), Problem::Limit(..)));
+    }
 }

@@ -47,15 +47,7 @@ impl<W: Write + Seek> Muxer<W> {
         out.write_all(&head)?;
         let media = head.len() as u64;
         out.write_all(&media_head(0))?;
-        Ok(Self {
-            out,
-            format,
-            media,
-            sizes: Vec::new(),
-            keys: Vec::new(),
-            sequence: Vec::new(),
-            picture: Vec::new(),
-        })
+        Ok(Self { out, format, media, sizes: Vec::new(), keys: Vec::new(), sequence: Vec::new(), picture: Vec::new() })
     }
 
     /// Adds one encoded picture, given as an Annex B access unit.
@@ -126,10 +118,8 @@ impl<W: Write + Seek> Muxer<W> {
                 &self.sample_table(profile),
             ],
         );
-        let media = boxed(
-            b"mdia",
-            &[&full_box(b"mdhd", 0, &words(&media)), &full_box(b"hdlr", 0, &handler), &information],
-        );
+        let media =
+            boxed(b"mdia", &[&full_box(b"mdhd", 0, &words(&media)), &full_box(b"hdlr", 0, &handler), &information]);
         let shown_in_movie = 7;
         let track = boxed(b"trak", &[&full_box(b"tkhd", shown_in_movie, &words(&track)), &media]);
         boxed(b"moov", &[&full_box(b"mvhd", 0, &words(&movie)), &track])

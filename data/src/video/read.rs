@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 
 use super::decode::{Converter, Decoded, PictureDecoder, is_disposable};
 use super::error::Problem;
+use super::orientation::Orientation;
 use super::stream::Stream;
 use super::timeline::{MAX_AHEAD, Timeline, disorder};
 use super::track::Sample;
-use super::orientation::Orientation;
 use super::{Picture, ReadReport};
 
 /// Of the frames decoded, how many in a hundred may fail before the read as a whole does.

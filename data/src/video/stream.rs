@@ -30,9 +30,11 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Reads the description; `first` is the first sample, in which old and broadcast files keep the parameter sets.
+    /// Reads the description. `size` is what the container says in pixels, and `first` gives the first sample, in which
+    /// recordings of broadcasts keep the parameter sets.
     pub(crate) fn new(
         avcc: &[u8],
+        size: (u16, u16),
         container_colour: Option<(u8, bool)>,
         first: impl FnOnce() -> Result<Vec<u8>, Problem>,
     ) -> Result<Stream, Problem> {
@@ -47,6 +49,7 @@ impl Stream {
             }
         };
         let (width, height) = (info.width as usize, info.height as usize);
+        check_size((width, height), size)?;
         Ok(Stream {
             avcc: avcc.to_vec(),
             length_size: config.length_size,
@@ -98,7 +101,21 @@ pub(crate) fn check_sps(sps: &NalUnit) -> Result<SpsInfo, Problem> {
     Ok(info)
 }
 
-/// The stream's own word on colour first, then the container's, then custom.
+/// Refuses a stream far larger than its container says: a damaged bit would otherwise cost gigabytes and minutes.
+///
+/// Small differences are common (some writers forget the cropping), and 0 says nothing.
+fn check_size((width, height): (usize, usize), container: (u16, u16)) -> Result<(), Problem> {
+    let (told_width, told_height) = (usize::from(container.0), usize::from(container.1));
+    let told = told_width > 0 && told_height > 0;
+    if told && (width > 2 * told_width.max(16) || height > 2 * told_height.max(16)) {
+        return Err(Problem::index(format!(
+            "the stream is {width}x{height} pixels, the index says {told_width}x{told_height}"
+        )));
+    }
+    Ok(())
+}
+
+/// The stream's own word on colour first, then the container's, then what is usual for the size.
 fn colour(info: &SpsInfo, container: Option<(u8, bool)>) -> Result<Colour, Problem> {
     const UNSPECIFIED: u8 = 2;
     let code = match (info.matrix, container) {
@@ -110,4 +127,103 @@ fn colour(info: &SpsInfo, container: Option<(u8, bool)>) -> Result<Colour, Probl
     }
     let matrix = Matrix::from_code(code).unwrap_or_else(|| Matrix::usual(info.height as usize));
     Ok(Colour { matrix, full_range: info.full_range || container.is_some_and(|(_, full)| full) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bits of a sequence parameter set.
+    #[derive(Default)]
+    struct Bits(Vec<bool>);
+
+    impl Bits {
+        fn plain(&mut self, value: u32, count: u32) {
+            self.0.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+        }
+
+        /// Exponential Golomb code.
+        fn golomb(&mut self, value: u32) {
+            let length = (value + 1).ilog2();
+            self.plain(0, length);
+            self.plain(value + 1, length + 1);
+        }
+
+        fn bytes(&self) -> Vec<u8> {
+            let byte = |bits: &[bool]| bits.iter().enumerate().map(|(at, &bit)| u8::from(bit) << (7 - at)).sum();
+            self.0.chunks(8).map(byte).collect()
+        }
+    }
+
+    /// A High profile set of so many macroblocks, chroma format and bit depth.
+    fn sps(columns: u32, rows: u32, chroma: u32, depth: u32) -> NalUnit<'static> {
+        let mut bits = Bits::default();
+        for byte in [100, 0, 62] {
+            bits.plain(byte, 8);
+        }
+        bits.golomb(0);
+        bits.golomb(chroma);
+        if chroma == 3 {
+            bits.plain(0, 1);
+        }
+        bits.golomb(depth - 8);
+        bits.golomb(depth - 8);
+        bits.plain(0, 2);
+        for value in [0, 0, 0, 1] {
+            bits.golomb(value); // frame number bits, order type and bits, reference frames
+        }
+        bits.plain(0, 1);
+        bits.golomb(columns - 1);
+        bits.golomb(rows - 1);
+        bits.plain(0b1100, 4); // frames only, direct inference, no cropping, no description
+        bits.plain(0x80, 8);
+        NalUnit { nal_ref_idc: 3, nal_unit_type: NalUnitType::Sps, rbsp: bits.bytes().into() }
+    }
+
+    #[test]
+    fn an_ordinary_set_passes() {
+        let info = check_sps(&sps(8, 6, 1, 8)).unwrap();
+        assert_eq!((info.width, info.height), (128, 96));
+    }
+
+    #[test]
+    fn a_picture_that_would_exhaust_the_memory_is_refused() {
+        for (columns, rows) in [(1024, 1024), (512, 512), (1, 513), (60_000, 60_000)] {
+            let problem = check_sps(&sps(columns, rows, 1, 8)).unwrap_err();
+            assert!(matches!(problem, Problem::Limit(..)), "{columns}x{rows}: {problem}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_named() {
+        let told = |chroma, depth| check_sps(&sps(8, 6, chroma, depth)).unwrap_err().to_string();
+        assert!(told(3, 8).starts_with("H.264 with 4:4:4 chroma is not supported"));
+        assert!(told(1, 12).starts_with("H.264 with 12 bits per sample is not supported"));
+    }
+
+    #[test]
+    fn the_stream_may_be_a_little_larger_than_the_index_says_but_not_much() {
+        assert!(check_size((1920, 1088), (1920, 1080)).is_ok());
+        assert!(check_size((640, 360), (0, 0)).is_ok());
+        assert!(check_size((8192, 4096), (128, 96)).is_err());
+    }
+
+    #[test]
+    fn colour_comes_from_the_stream_then_the_container_then_the_size() {
+        let mut info = check_sps(&sps(8, 6, 1, 8)).unwrap();
+        assert_eq!(colour(&info, None).unwrap(), Colour { matrix: Matrix::Bt601, full_range: false });
+        assert_eq!(colour(&info, Some((1, true))).unwrap(), Colour { matrix: Matrix::Bt709, full_range: true });
+        info.matrix = 9;
+        assert_eq!(colour(&info, Some((1, false))).unwrap().matrix, Matrix::Bt2020);
+        info.matrix = 8;
+        assert!(matches!(colour(&info, None), Err(Problem::Feature(_))));
+        let large = check_sps(&sps(80, 45, 1, 8)).unwrap();
+        assert_eq!(colour(&large, None).unwrap().matrix, Matrix::Bt709);
+    }
+
+    #[test]
+    fn a_panic_of_the_decoder_is_an_error_with_its_words() {
+        let problem = guarded(|| panic!("index 5 out of bounds")).unwrap_err();
+        assert!(problem.to_string().contains("index 5 out of bounds"));
+    }
 }

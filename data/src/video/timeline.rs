@@ -58,7 +58,8 @@ impl Window {
         // 128 bits: both sides are products of a time and a time scale.
         let into = i128::from(sample.presented) - i128::from(start);
         let to_the_end = self.duration == 0 || movie_timescale == 0;
-        into >= 0 && (to_the_end || into * i128::from(movie_timescale) < i128::from(self.duration) * i128::from(timescale))
+        into >= 0
+            && (to_the_end || into * i128::from(movie_timescale) < i128::from(self.duration) * i128::from(timescale))
     }
 }
 
@@ -156,4 +157,73 @@ impl Timeline {
 /// No H.264 stream reorders its pictures this far.
 pub(crate) fn disorder() -> Problem {
     Problem::index("frames are shown in an order far from the order they are stored in")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::track::{Edit, Track};
+    use super::*;
+
+    /// Frames of 10 ticks, 100 ticks per second, in the order I P B B, P B B of a movie of 1000 ticks per second.
+    fn index(edits: Vec<Edit>) -> Index {
+        let presented = [0, 30, 10, 20, 60, 40, 50];
+        let samples = presented.iter().enumerate().map(|(at, &presented)| Sample {
+            offset: 0,
+            size: 1,
+            duration: 10,
+            presented,
+            sync: at == 0 || at == 4,
+        });
+        let samples = samples.collect();
+        Index { track: Track { timescale: 100, edits, samples, ..Track::default() }, movie_timescale: 1000 }
+    }
+
+    #[test]
+    fn frames_are_in_the_order_of_showing() {
+        let timeline = Timeline::new(&index(Vec::new())).unwrap();
+        assert_eq!(timeline.times(), [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
+        assert_eq!(timeline.samples, [0, 2, 3, 1, 5, 6, 4]);
+        assert!((0..7).all(|frame| timeline.frame_of(timeline.sample_of(frame)) == Some(frame)));
+        assert_eq!((timeline.end(), timeline.rate(), timeline.sync_count()), (0.7, 10.0, 2));
+    }
+
+    #[test]
+    fn an_edit_list_delays_and_trims() {
+        let delay = Edit { duration: 700, start: None };
+        let trim = Edit { duration: 300, start: Some(20) };
+        let timeline = Timeline::new(&index(vec![delay, trim])).unwrap();
+        assert_eq!(timeline.times(), [0.7, 0.7 + 0.1, 0.7 + 0.2]);
+        assert_eq!(timeline.samples, [3, 1, 5]);
+        assert_eq!(timeline.frame_of(0), None);
+    }
+
+    #[test]
+    fn an_edit_without_a_duration_lasts_to_the_end() {
+        let timeline = Timeline::new(&index(vec![Edit { duration: 0, start: Some(20) }])).unwrap();
+        assert_eq!(timeline.times().len(), 5);
+    }
+
+    #[test]
+    fn an_edit_that_shows_nothing_is_an_error() {
+        let beyond = Edit { duration: 0, start: Some(1000) };
+        assert!(matches!(Timeline::new(&index(vec![beyond])), Err(Problem::NoFrames)));
+    }
+
+    #[test]
+    fn the_nearest_frame_is_found_and_the_earlier_of_two() {
+        let timeline = Timeline::new(&index(Vec::new())).unwrap();
+        let found = [-5.0, 0.04, 0.06, 0.3, 99.0, f64::NAN, f64::INFINITY].map(|time| timeline.nearest(time));
+        assert_eq!(found, [0, 0, 1, 3, 6, 0, 6]);
+        let halves = index(Vec::new());
+        let halves = Timeline::new(&Index { track: Track { timescale: 20, ..halves.track }, ..halves }).unwrap();
+        assert_eq!(halves.nearest(0.25), 0);
+    }
+
+    #[test]
+    fn frames_shown_before_a_key_frame_but_stored_after_it_need_the_one_before() {
+        let index = index(Vec::new());
+        let timeline = Timeline::new(&index).unwrap();
+        let starts: Vec<_> = (0..7).map(|frame| timeline.start_for(frame, &index.track.samples).unwrap()).collect();
+        assert_eq!(starts, [0, 0, 0, 0, 0, 0, 4]);
+    }
 }

@@ -72,15 +72,17 @@ pub(super) fn evaluate(evaluation: &Evaluation, thresholds: &[f64]) -> MeanAvera
 fn of_class(class: &Class, thresholds: &[f64]) -> Vec<f64> {
     let mut taken = vec![vec![false; class.truths]; thresholds.len()];
     let mut hits = vec![Vec::new(); thresholds.len()];
+    let least = thresholds.iter().copied().fold(f64::INFINITY, f64::min);
     let mut candidates: Vec<(usize, f64)> = Vec::new();
     for (rank, detection) in class.detections.iter().enumerate() {
         let Some(video) = detection.video else { continue };
         candidates.clear();
-        candidates.extend(class.videos[video].overlapping(detection.span));
+        let overlapping = class.videos[video].overlapping(detection.span);
+        candidates.extend(overlapping.filter(|&(_, overlap)| overlap >= least));
         candidates.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
         for ((threshold, taken), hits) in thresholds.iter().zip(&mut taken).zip(&mut hits) {
-            let enough = candidates.iter().take_while(|(_, overlap)| overlap >= threshold);
-            if let Some(&(truth, _)) = enough.into_iter().find(|&&(truth, _)| !taken[truth]) {
+            let mut enough = candidates.iter().take_while(|(_, overlap)| overlap >= threshold);
+            if let Some(&(truth, _)) = enough.find(|&&(truth, _)| !taken[truth]) {
                 taken[truth] = true;
                 hits.push(rank);
             }

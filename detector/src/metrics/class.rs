@@ -71,8 +71,8 @@ pub(super) struct Truths {
     spans: Vec<(usize, [f64; 2])>,
     /// The latest end so far, for each of `spans`.
     reach: Vec<f64>,
-    /// Spans by start, in steps of `2 * SAME`: whatever is the same lies in the same step or the next to it.
-    near: HashMap<i64, Vec<[f64; 2]>>,
+    /// Spans by start and end in steps of `2 * SAME`: whatever is the same lies in the same step or one next to it.
+    near: HashMap<[i64; 2], Vec<[f64; 2]>>,
 }
 
 impl Truths {
@@ -92,12 +92,13 @@ impl Truths {
 
     fn add(&mut self, number: usize, span: [f64; 2]) -> bool {
         let same = |other: &[f64; 2]| (span[0] - other[0]).abs() <= SAME && (span[1] - other[1]).abs() <= SAME;
-        let step = (span[0] / (2.0 * SAME)).floor() as i64;
-        let around = step.saturating_sub(1)..=step.saturating_add(1);
-        if around.filter_map(|step| self.near.get(&step)).flatten().any(same) {
+        let steps = span.map(|time| (time / (2.0 * SAME)).floor() as i64);
+        let [starts, ends] = steps.map(|step| step.saturating_sub(1)..=step.saturating_add(1));
+        let around = starts.flat_map(|start| ends.clone().map(move |end| [start, end]));
+        if around.filter_map(|steps| self.near.get(&steps)).flatten().any(same) {
             return false;
         }
-        self.near.entry(step).or_default().push(span);
+        self.near.entry(steps).or_default().push(span);
         self.spans.push((number, span));
         true
     }
@@ -105,8 +106,11 @@ impl Truths {
     fn sort(&mut self) {
         self.near = HashMap::new();
         self.spans.sort_by(|(_, a), (_, b)| a[0].total_cmp(&b[0]));
-        let mut latest = f64::NEG_INFINITY;
-        self.reach = self.spans.iter().map(|(_, span)| std::mem::replace(&mut latest, latest.max(span[1])).max(span[1])).collect();
+        let latest = self.spans.iter().scan(f64::NEG_INFINITY, |latest, (_, span)| {
+            *latest = latest.max(span[1]);
+            Some(*latest)
+        });
+        self.reach = latest.collect();
     }
 }
 

@@ -3,6 +3,8 @@
 //! Most segments of a video do not overlap. With the span of a block at hand, whole blocks that cannot be touched are
 //! passed over, and the arithmetic inside a block runs over plain arrays, which the compiler turns into vector code.
 
+use std::ops::Range;
+
 use crate::segment::Segment;
 
 /// Segments per block: small enough to pass many blocks over, large enough for vector arithmetic.
@@ -41,9 +43,9 @@ impl Timeline {
     fn empty(len: usize, members: usize) -> Self {
         let blocks = len.div_ceil(BLOCK);
         Self {
-            // A filler lies nowhere, so that nothing overlaps it, and is out from the beginning.
-            start: vec![[f32::INFINITY; BLOCK]; blocks],
-            end: vec![[f32::NEG_INFINITY; BLOCK]; blocks],
+            // A filler has no length, so that nothing overlaps it, and is out from the beginning.
+            start: vec![[0.0; BLOCK]; blocks],
+            end: vec![[0.0; BLOCK]; blocks],
             score: vec![[GONE; BLOCK]; blocks],
             member: vec![[usize::MAX; BLOCK]; blocks],
             span: vec![[f32::INFINITY, f32::NEG_INFINITY]; blocks],
@@ -86,6 +88,13 @@ impl Timeline {
     /// How many blocks there are.
     pub(super) fn blocks(&self) -> usize {
         self.span.len()
+    }
+
+    /// The blocks with all segments that start from `low` to `high`.
+    pub(super) fn starting(&self, low: f32, high: f32) -> Range<usize> {
+        let before = self.span.partition_point(|&[first, _]| first < low);
+        // The block in front may begin earlier and reach into it.
+        before.saturating_sub(1)..self.span.partition_point(|&[first, _]| first <= high)
     }
 
     /// Whether anything in the block can overlap `start..end`.

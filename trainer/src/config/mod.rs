@@ -195,6 +195,11 @@ impl RunConfig {
         }
     }
 
+    /// Keys whose values differ in `other`, as `key: here -> there`.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        overrides::differences(self, other)
+    }
+
     /// The model of this run.
     pub fn model(&self, classes: usize) -> ModelConfig {
         ModelConfig {

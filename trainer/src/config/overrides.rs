@@ -12,14 +12,35 @@ pub(super) fn apply(config: RunConfig, overrides: &[String]) -> Result<RunConfig
         let wrong = |message: String| ConfigError::Override { given: given.clone(), message };
         let (key, value) = given.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE".into()))?;
         let (key, value) = (key.trim(), parse_value(value.trim()));
-        let mut table = match Table::try_from(&config) {
-            Ok(table) => table,
-            Err(error) => unreachable!("a run configuration is plain data: {error}"),
-        };
+        let mut table = table(&config);
         put(&mut table, key, value).map_err(&wrong)?;
         config = table.try_into().map_err(|error: toml::de::Error| wrong(with_nearest(error.message())))?;
     }
     Ok(config)
+}
+
+/// Keys whose values differ, as `key: old -> new`.
+pub(super) fn differences(old: &RunConfig, new: &RunConfig) -> Vec<String> {
+    let (old, new) = (table(old), table(new));
+    let mut names = keys(&old, "");
+    names.extend(keys(&new, "").into_iter().filter(|name| get(&old, name).is_none()));
+    let show = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
+    let differs = |name: &String| get(&old, name) != get(&new, name);
+    let line = |name: String| format!("{name}: {} -> {}", show(get(&old, &name)), show(get(&new, &name)));
+    names.into_iter().filter(differs).map(line).collect()
+}
+
+fn table(config: &RunConfig) -> Table {
+    match Table::try_from(config) {
+        Ok(table) => table,
+        Err(error) => unreachable!("a run configuration is plain data: {error}"),
+    }
+}
+
+fn get<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+    let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
+    let mut parts = path.into_iter().flat_map(|path| path.split('.'));
+    parts.try_fold(table, |at, part| at.get(part)?.as_table())?.get(last)
 }
 
 /// A TOML value, or plain text without quotes.

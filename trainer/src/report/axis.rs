@@ -22,7 +22,7 @@ impl Axis {
     pub(super) fn around(low: f64, high: f64) -> Self {
         let (low, high) = widened(low, high);
         let low = if low > 0.0 && low <= high / 2.0 { 0.0 } else { low };
-        let step = round_step((high - low) / 4.0);
+        let step = round_step((high - low) / 5.0);
         Self::with_step((low / step).floor() * step, (high / step).ceil() * step, step)
     }
 
@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers_around_the_values() {
-        assert_eq!(labels(&Axis::around(0.13, 0.92)), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"][..]);
-        assert_eq!(labels(&Axis::around(0.0, 1e-4)), ["0", "5e-5", "1e-4"]);
+        assert_eq!(labels(&Axis::around(0.13, 0.92)), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(&Axis::around(0.0, 1e-4)), ["0", "2e-5", "4e-5", "6e-5", "8e-5", "1e-4"]);
         assert_eq!(labels(&Axis::around(-3.0, 5.0)), ["-4", "-2", "0", "2", "4", "6"]);
     }
 
@@ -123,8 +123,14 @@ mod tests {
 
     #[test]
     fn time_is_in_seconds_and_then_in_minutes() {
-        assert_eq!(labels(&Axis::time(45.0)), ["0 s", "5 s", "10 s", "15 s", "20 s", "25 s", "30 s", "35 s", "40 s", "45 s"]);
-        assert_eq!(labels(&Axis::time(250.0)), ["0:00", "0:30", "1:00", "1:30", "2:00", "2:30", "3:00", "3:30", "4:00"]);
+        assert_eq!(
+            labels(&Axis::time(45.0)),
+            ["0 s", "5 s", "10 s", "15 s", "20 s", "25 s", "30 s", "35 s", "40 s", "45 s"]
+        );
+        assert_eq!(
+            labels(&Axis::time(250.0)),
+            ["0:00", "0:30", "1:00", "1:30", "2:00", "2:30", "3:00", "3:30", "4:00"]
+        );
         assert!(labels(&Axis::time(0.02)).len() > 3);
         assert!(labels(&Axis::time(1e9)).len() > 3);
     }

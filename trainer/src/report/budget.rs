@@ -6,6 +6,7 @@
 use super::matching::Outcome;
 use super::page::Page;
 use super::strip::Fineness;
+use super::timeline::TimelineView;
 use super::{MOST_BYTES, Report, ReportError};
 
 /// Detections of a class in one video, from the most to the least.
@@ -17,6 +18,9 @@ const TEXT_BYTES: usize = MOST_BYTES / 2;
 /// Bytes kept back for the markup around the thumbnails and for a sentence about them.
 const SPARE: usize = 2_000;
 const SPARE_PER_STRIP: usize = 120;
+
+/// Strips that tell how large all of them will be.
+const SAMPLE: usize = 16;
 
 /// From the best to the least that can still be recognised.
 const FINENESSES: [Fineness; 6] = [
@@ -73,15 +77,18 @@ fn strips(
     fineness: Fineness,
     room: usize,
 ) -> Result<Option<Vec<Option<String>>>, ReportError> {
-    let (mut all, mut bytes) = (Vec::new(), 0);
-    for timeline in &page.timelines {
+    let draw = |timeline: &TimelineView| {
         let layout = timeline.layout.as_ref();
-        let strip = layout.map(|layout| layout.draw(&report.videos[timeline.place], fineness)).transpose()?;
-        bytes += strip.as_ref().map_or(0, String::len);
-        if bytes > room {
-            return Ok(None);
-        }
-        all.push(strip);
+        layout.map(|layout| layout.draw(&report.videos[timeline.place], fineness)).transpose()
+    };
+    let bytes = |strips: &[Option<String>]| strips.iter().flatten().map(String::len).sum::<usize>();
+
+    // A look at some of them spares drawing all of them in vain.
+    let every = page.timelines.len().div_ceil(SAMPLE).max(1);
+    let sample = page.timelines.iter().step_by(every).map(draw).collect::<Result<Vec<_>, _>>()?;
+    if bytes(&sample) * page.timelines.len() > room * sample.len() {
+        return Ok(None);
     }
-    Ok(Some(all))
+    let all = page.timelines.iter().map(draw).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(all).filter(|all| bytes(all) <= room))
 }

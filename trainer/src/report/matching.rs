@@ -107,7 +107,10 @@ mod tests {
     fn outcome(truth: &[(f64, f64)], predictions: &[(f64, f64, f64)]) -> Outcome {
         Outcome::of(&VideoTimeline {
             truth: truth.iter().map(|&(start, end)| Span { start, end, class: 0 }).collect(),
-            predictions: predictions.iter().map(|&(start, end, score)| ScoredSpan { start, end, class: 0, score }).collect(),
+            predictions: predictions
+                .iter()
+                .map(|&(start, end, score)| ScoredSpan { start, end, class: 0, score })
+                .collect(),
             ..VideoTimeline::default()
         })
     }

@@ -12,9 +12,9 @@ pub(super) fn percent(fraction: f64) -> String {
     if fraction.is_finite() { format!("{:.1}", fraction * 100.0) } else { "–".into() }
 }
 
-/// `part` of `whole` as a percentage, or a dash if there is no whole.
-pub(super) fn share(part: usize, whole: usize) -> String {
-    percent(part as f64 / whole as f64)
+/// The same with its sign, for where it stands alone.
+pub(super) fn signed_percent(fraction: f64) -> String {
+    percent(fraction) + if fraction.is_finite() { "%" } else { "" }
 }
 
 /// 12345 as "12,345"; by value or, as templates pass it, by reference.
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_percentage_of_nothing_is_a_dash() {
-        assert_eq!(share(0, 0), "–");
-        assert_eq!(percent(0.6321), "63.2");
+        assert_eq!((percent(f64::NAN), signed_percent(f64::NAN)), ("–".into(), "–".into()));
+        assert_eq!((percent(0.6321), signed_percent(0.6321)), ("63.2".into(), "63.2%".into()));
     }
 }

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::charts::{ChartView, HEIGHT, WIDTH};
 use super::matching::{COUNTED_FROM, ENOUGH, Outcome, Tally};
-use super::numbers::{count, share};
+use super::numbers::{count, signed_percent};
 use super::scores::ScoresView;
 use super::timeline::{DRAWN_FROM, TimelineView};
 use super::{Report, ReportError};
@@ -50,11 +50,18 @@ impl<'a> Page<'a> {
         Ok(self.render()?)
     }
 
+    /// Labels that were found, in percent of all.
     fn found_share(&self) -> String {
-        share(self.tally.found, self.tally.truths)
+        signed_percent(self.tally.found as f64 / self.tally.truths as f64)
     }
 
+    /// Detections that count: each found a label or is false.
+    fn said(&self) -> usize {
+        self.tally.found + self.tally.wrong
+    }
+
+    /// Detections that found a label, in percent of those that count.
     fn right_share(&self) -> String {
-        share(self.tally.found, self.tally.found + self.tally.wrong)
+        signed_percent(self.tally.found as f64 / self.said() as f64)
     }
 }

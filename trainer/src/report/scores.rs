@@ -1,6 +1,6 @@
 //! The score table in percent, its classes sorted by name.
 
-use super::numbers::{count, percent, tenth, without_idle_zeros};
+use super::numbers::{count, percent, signed_percent, tenth, without_idle_zeros};
 use super::{ClassScore, ScoreTable};
 
 /// More classes than this are folded.
@@ -9,6 +9,8 @@ const MOST_OPEN: usize = 40;
 /// The table ready to be drawn.
 pub(super) struct ScoresView<'a> {
     pub(super) average: String,
+    /// The average with its sign.
+    pub(super) headline: String,
     /// Threshold and its mean average precision.
     pub(super) thresholds: Vec<(String, String)>,
     pub(super) classes: Vec<ClassView<'a>>,
@@ -37,8 +39,9 @@ impl<'a> ScoresView<'a> {
         let names = table.thresholds.iter().map(|t| without_idle_zeros(&format!("{t:.3}")).to_owned());
         Self {
             average: percent(table.average),
+            headline: signed_percent(table.average),
             thresholds: names.zip(values(&table.values)).collect(),
-            truths: count(classes.iter().map(|class| class.truths).sum()),
+            truths: count(classes.iter().map(|class| class.truths).sum::<usize>()),
             open: classes.len() <= MOST_OPEN,
             classes: classes
                 .into_iter()
@@ -70,6 +73,9 @@ mod tests {
         let view = ScoresView::of(&table);
         assert_eq!(view.thresholds, [("0.3".into(), "81.3".into()), ("0.55".into(), "–".into())]);
         assert_eq!(view.classes.iter().map(|c| c.name).collect::<Vec<_>>(), ["Cut", "cut", "wash"]);
-        assert_eq!(view.classes.iter().map(|c| c.values.join(" ")).collect::<Vec<_>>(), ["50.0 25.0", "– –", "100.0 –"]);
+        assert_eq!(
+            view.classes.iter().map(|c| c.values.join(" ")).collect::<Vec<_>>(),
+            ["50.0 25.0", "– –", "100.0 –"]
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The thumbnails of a video as one picture, each over its moment on the time axis.
 //!
-//! One JPEG instead of many: its tables alone weigh as much as a small thumbnail. Room that no thumbnail fills has the
-//! colour of film.
+//! One JPEG instead of many: its tables alone weigh as much as a small thumbnail. The page covers the room between the
+//! thumbnails with its own colour, which is not the same by day and by night.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,8 +19,8 @@ const MOST: usize = 12;
 const HIGHEST: f64 = 80.0;
 const GAP: f64 = 2.0;
 
-/// Between and beside the pictures.
-const FILM: Rgb<u8> = Rgb([0x3a, 0x40, 0x48]);
+/// Between and beside the pictures, under the cover.
+const FILM: Rgb<u8> = Rgb([0x80, 0x80, 0x80]);
 
 /// How finely thumbnails are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,16 @@ impl Layout {
             free = *left - GAP;
         }
         Some(Self { height: tenth(cell / aspect), width, cell, cells })
+    }
+
+    /// The room that no thumbnail fills: left edge and width of each gap.
+    pub(super) fn gaps(&self) -> Vec<(f64, f64)> {
+        let ends = std::iter::once(0.0).chain(self.cells.iter().map(|(_, left)| left + self.cell));
+        let starts = self.cells.iter().map(|(_, left)| *left).chain([self.width]);
+        ends.zip(starts)
+            .filter(|(from, to)| to - from > 0.1)
+            .map(|(from, to)| (tenth(from), tenth(to - from)))
+            .collect()
     }
 
     /// The strip as a data URI. Pictures are never enlarged.

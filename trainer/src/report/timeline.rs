@@ -22,7 +22,7 @@ const PITCH: f64 = 36.0;
 const BAR: f64 = 12.0;
 const PAIR: f64 = 14.0;
 /// The thinnest bar that can be seen.
-const THINNEST: f64 = 1.5;
+const THINNEST: f64 = 2.5;
 /// Characters of a class name that fit the gutter.
 const NAME: usize = 21;
 
@@ -59,7 +59,7 @@ pub(super) struct RowView<'a> {
 pub(super) struct BarView {
     pub(super) x: f64,
     pub(super) width: f64,
-    /// From 0 to 1; only detections are translucent.
+    /// From 0 to 1, how much of the colour of the class it has; a label has all.
     pub(super) opacity: f64,
     /// A missed label or a false detection.
     pub(super) outlined: bool,
@@ -160,7 +160,12 @@ fn length(video: &VideoTimeline) -> f64 {
 }
 
 /// The detections to draw, per class and the surest first, and what is not drawn.
-fn choose(classes: usize, video: &VideoTimeline, outcome: &Outcome, per_class: usize) -> (Vec<Vec<usize>>, Vec<String>) {
+fn choose(
+    classes: usize,
+    video: &VideoTimeline,
+    outcome: &Outcome,
+    per_class: usize,
+) -> (Vec<Vec<usize>>, Vec<String>) {
     let mut chosen = vec![Vec::new(); classes];
     let (mut unsure, mut crowded) = (0, 0);
     for i in by_score(video) {
@@ -182,9 +187,9 @@ fn choose(classes: usize, video: &VideoTimeline, outcome: &Outcome, per_class: u
     (chosen, remarks.into_iter().flatten().collect())
 }
 
-/// From 0.2 for a score of 0 to 1 for a score of 1.
+/// From 0.25 for a score of 0 to 1 for a score of 1.
 fn opacity(score: f64) -> f64 {
-    ((0.2 + 0.8 * score.clamp(0.0, 1.0)) * 100.0).round() / 100.0
+    ((0.25 + 0.75 * score.clamp(0.0, 1.0)) * 100.0).round() / 100.0
 }
 
 #[cfg(test)]
@@ -209,7 +214,7 @@ mod tests {
     fn opacity_grows_with_score() {
         let report = report(10.0, [0.9, 0.1, 0.5].map(|score| said(0, score)).into());
         let opacities: Vec<_> = view(&report).rows[0].predictions.iter().map(|bar| bar.opacity).collect();
-        assert_eq!(opacities, [0.28, 0.6, 0.92], "the surest is drawn last");
+        assert_eq!(opacities, [0.33, 0.63, 0.93], "the surest is drawn last");
     }
 
     #[test]

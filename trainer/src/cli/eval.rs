@@ -1,0 +1,61 @@
+//! `eval`.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use adatad::config::RunConfig;
+use adatad::folder::RunFolder;
+use adatad::session::{Session, scores};
+use adatad::summary::score_lines;
+use serde_json::json;
+
+use super::device::DeviceName;
+use super::progress::Progress;
+use super::{Clock, Ending, say};
+
+/// Score a trained model on a subset of its data
+#[derive(clap::Args)]
+pub(crate) struct Eval {
+    /// Folder of a finished run
+    #[arg(value_name = "RUN_DIR")]
+    run: PathBuf,
+    /// Subset of the annotations [default: the run's test subset]
+    #[arg(long)]
+    subset: Option<String>,
+    /// What to compute on
+    #[arg(long, value_enum, default_value = "flex")]
+    device: DeviceName,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Eval {
+    pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
+        let folder = RunFolder::open(&self.run)?;
+        let config = RunConfig::load(&folder.config(), &[])?;
+        let device = self.device.open();
+        let session = Session {
+            config: &config,
+            folder: &folder,
+            root: &self.run,
+            device: &device,
+            device_name: self.device.name(),
+            stop: &AtomicBool::new(false),
+            observer: &Progress::new(),
+            begun: clock.begun(),
+        };
+        let subset = self.subset.as_ref().unwrap_or(&config.data.test_subset);
+        let evaluated = session.evaluate(subset)?;
+        if self.json {
+            clock.print(json!({
+                "map": scores(&evaluated.map), "videos": evaluated.map.videos, "detections": evaluated.map.detections,
+                "run_dir": self.run, "subset": subset, "device": self.device.name(),
+            }));
+        } else {
+            score_lines(&evaluated.map).iter().for_each(|line| say(line));
+            say(&format!("average mAP {:.3} on {} videos of {subset}", evaluated.map.average, evaluated.map.videos));
+        }
+        Ok(Ending::Done)
+    }
+}

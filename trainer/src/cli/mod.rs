@@ -1,0 +1,100 @@
+//! Verbs, options, exit codes.
+
+mod data;
+mod detect;
+mod device;
+mod eval;
+mod progress;
+mod stop;
+mod train;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+use serde_json::{Value, json};
+
+use adatad::usage::Usage;
+
+/// Usage and input.
+const BAD_INPUT: u8 = 2;
+/// Stopped by a signal, with what was done saved.
+const STOPPED: u8 = 130;
+
+/// Find when actions happen in long videos: train, evaluate, detect.
+#[derive(Parser)]
+#[command(name = "adatad", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Train(train::Train),
+    Eval(eval::Eval),
+    Detect(detect::Detect),
+    #[command(subcommand)]
+    Data(data::Data),
+}
+
+/// How a verb ended.
+enum Ending {
+    Done,
+    Stopped,
+}
+
+/// Runs the command line.
+pub(crate) fn run() -> ExitCode {
+    let clock = Clock::start();
+    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false);
+    subscriber.with_max_level(tracing::Level::WARN).init();
+    let ending = match Cli::parse().verb {
+        Verb::Train(verb) => verb.run(&clock),
+        Verb::Eval(verb) => verb.run(&clock),
+        Verb::Detect(verb) => verb.run(&clock),
+        Verb::Data(verb) => verb.run(&clock),
+    };
+    match ending {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Stopped) => ExitCode::from(STOPPED),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+/// When the command began, and what the process had used by then (a launcher may have run in it before).
+pub(crate) struct Clock {
+    begun: Instant,
+    cpu_before: f64,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let begun = Instant::now();
+        Self { begun, cpu_before: Usage::since(begun).cpu_s }
+    }
+
+    fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Prints `result` as one JSON object, with what the command used.
+    fn print(&self, mut result: Value) {
+        let usage = Usage::since(self.begun);
+        result["wall_s"] = json!(usage.wall_s);
+        result["cpu_s"] = json!(usage.cpu_s - self.cpu_before);
+        result["peak_mib"] = json!(usage.peak_mib);
+        say(&result.to_string());
+    }
+}
+
+/// One line on standard output. A reader that has seen enough (`| head`) is no error.
+fn say(line: &str) {
+    use std::io::Write;
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}

@@ -1,0 +1,141 @@
+//! `train`.
+
+use std::path::{Path, PathBuf};
+
+use adatad::config::RunConfig;
+use adatad::folder::RunFolder;
+use adatad::observe::Observer;
+use adatad::session::{Session, scores};
+use adatad::summary::score_lines;
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use super::device::DeviceName;
+use super::progress::Progress;
+use super::{Clock, Ending, say, stop};
+
+/// Train, evaluate on the test subset, and write a report
+///
+/// Without RUN.toml: the built-in demonstration. It generates its videos, trains end to end on them, evaluates.
+#[derive(clap::Args)]
+pub(crate) struct Train {
+    /// What to train on what (TOML)
+    #[arg(value_name = "RUN.toml")]
+    run: Option<PathBuf>,
+    /// Folder of the run [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with a stopped run
+    #[arg(long, conflicts_with_all = ["force", "dry_run"])]
+    resume: bool,
+    /// Replace the run that is in the folder
+    #[arg(long)]
+    force: bool,
+    /// Change one value of the run file; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// What to compute on
+    #[arg(long, value_enum, default_value = "flex")]
+    device: DeviceName,
+    /// Check everything and print the resolved run file; train nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Train {
+    pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
+        let out = self.out();
+        let (config, root) = self.config(&out)?;
+        if self.dry_run {
+            say(config.to_toml().trim_end());
+            return Ok(Ending::Done);
+        }
+        let folder = if self.resume { RunFolder::open(&out)? } else { RunFolder::create(&out, self.force)? };
+        let stop = stop::on_signal().context("cannot watch for Ctrl-C")?;
+        let observer = Progress::new();
+        let device = self.device.open();
+        let session = Session {
+            config: &config,
+            folder: &folder,
+            root: &root,
+            device: &device,
+            device_name: self.device.name(),
+            stop: &stop,
+            observer: &observer,
+            begun: clock.begun(),
+        };
+        session.plain_words().iter().for_each(|words| observer.note(words));
+        let outcome = session.train(self.resume)?;
+
+        let params = outcome.parameters;
+        let mut result = json!({
+            "run_dir": out, "loss": outcome.epoch_losses, "params": params, "precision": "f32",
+            "device": self.device.name(), "seed": config.seed, "stopped": outcome.stopped, "steps": outcome.steps,
+        });
+        let Some(evaluated) = outcome.evaluated else {
+            let run = self.run.as_ref().map(|run| format!(" {}", run.display())).unwrap_or_default();
+            observer.note(&format!(
+                "stopped after step {}; go on with: cargo xtask train{run} --out {} --resume",
+                outcome.steps,
+                out.display()
+            ));
+            if self.json {
+                clock.print(result);
+            }
+            return Ok(Ending::Stopped);
+        };
+        if self.json {
+            result["map"] = scores(&evaluated.map);
+            result["videos"] = json!(evaluated.map.videos);
+            result["detections"] = json!(evaluated.map.detections);
+            clock.print(result);
+        } else {
+            score_lines(&evaluated.map).iter().for_each(|line| say(line));
+            say(&format!("average mAP {:.3}; report: {}", evaluated.map.average, folder.report().display()));
+        }
+        Ok(Ending::Done)
+    }
+
+    fn out(&self) -> PathBuf {
+        let name = match &self.run {
+            Some(run) => run.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            None => "demonstration".to_owned(),
+        };
+        self.out.clone().unwrap_or_else(|| Path::new("runs").join(name))
+    }
+
+    /// The configuration, and where its relative paths start.
+    fn config(&self, out: &Path) -> anyhow::Result<(RunConfig, PathBuf)> {
+        if self.resume {
+            let saved = RunConfig::load(&RunFolder::open(out)?.config(), &[])?;
+            let given = match &self.run {
+                Some(run) => Some(self.read(run)?),
+                None if !self.set.is_empty() => Some(RunConfig::load(&RunFolder::open(out)?.config(), &self.set)?),
+                None => None,
+            };
+            if given.as_ref().is_some_and(|given| *given != saved) {
+                let differences = saved.differences(given.as_ref().unwrap_or(&saved)).join("\n  ");
+                bail!("the run in {} was started with other settings:\n  {differences}", out.display());
+            }
+            return Ok((saved, out.to_path_buf()));
+        }
+        match &self.run {
+            Some(run) => Ok((self.read(run)?, out.to_path_buf())),
+            None => Ok((RunConfig::demonstration(&self.set)?, out.to_path_buf())),
+        }
+    }
+
+    /// A run file, its paths made absolute: the run folder keeps a copy that must still find the data.
+    fn read(&self, run: &Path) -> anyhow::Result<RunConfig> {
+        let mut config = RunConfig::load(run, &self.set)?;
+        let folder = std::path::absolute(run).with_context(|| run.display().to_string())?;
+        let folder = folder.parent().unwrap_or(&folder).to_path_buf();
+        for path in [&mut config.data.annotations, &mut config.data.videos] {
+            *path = folder.join(&*path);
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,62 @@
+//! Detection over a subset, scored.
+
+use adatad_data::annotation::VideoEntry;
+use adatad_data::video::VideoError;
+use adatad_detector::metrics::{LabelledDetection, LabelledTruth, MeanAveragePrecision, mean_average_precision};
+use adatad_detector::segment::Detection;
+
+use crate::dataset::Dataset;
+use crate::detect::Detector;
+use crate::observe::{Observer, Stage};
+
+/// Detections of a subset and how good they are.
+#[derive(Debug)]
+pub struct Evaluated {
+    /// Detections of each video, in the subset's order.
+    pub detections: Vec<Vec<Detection>>,
+    /// Mean average precision.
+    pub map: MeanAveragePrecision,
+}
+
+/// Detects in every video of `data` and compares with its annotations.
+///
+/// # Errors
+///
+/// A video cannot be decoded.
+pub fn evaluate(
+    detector: &Detector,
+    data: &Dataset,
+    tiou: &[f64],
+    observer: &dyn Observer,
+) -> Result<Evaluated, VideoError> {
+    let total = data.videos().len();
+    let mut detections = Vec::with_capacity(total);
+    for video in 0..total {
+        detections.push(detector.in_dataset(data, video)?);
+        observer.stage(Stage::Detect, video + 1, total);
+    }
+    let map = score(detector, data.videos(), &detections, tiou);
+    Ok(Evaluated { detections, map })
+}
+
+fn score(
+    detector: &Detector,
+    videos: &[VideoEntry],
+    detections: &[Vec<Detection>],
+    tiou: &[f64],
+) -> MeanAveragePrecision {
+    let truth = videos.iter().map(|entry| {
+        let actions = entry.actions.iter().map(|a| LabelledTruth { start: a.start, end: a.end, label: &a.label });
+        (entry.name.as_str(), actions.collect())
+    });
+    let found = videos.iter().zip(detections).map(|(entry, detections)| {
+        let labelled = detections.iter().map(|d| LabelledDetection {
+            start: d.start,
+            end: d.end,
+            label: detector.classes().label(d.label).unwrap_or_default(),
+            score: d.score,
+        });
+        (entry.name.as_str(), labelled.collect())
+    });
+    mean_average_precision(&truth.collect::<Vec<_>>(), &found.collect::<Vec<_>>(), tiou)
+}

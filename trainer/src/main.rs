@@ -1,0 +1,15 @@
+//! The `adatad` command.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command: printing is its task")]
+
+mod cli;
+
+use std::process::ExitCode;
+
+/// Training frees and takes the same large buffers thousands of times; this allocator keeps them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,179 @@
+//! The report of a finished run: curves from its log, scores, and what was found in each test video.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use adatad_data::annotation::VideoEntry;
+use adatad_data::classes::ClassList;
+use adatad_data::video::{Video, VideoError};
+use serde_json::Value;
+
+use crate::evaluate::Evaluated;
+use crate::report::{
+    Chart, ClassScore, Report, ReportError, ScoreTable, ScoredSpan, Series, Span, Thumbnail, VideoTimeline,
+};
+
+/// Pictures of each video.
+const THUMBNAILS: usize = 8;
+
+/// What a report is made from.
+#[derive(Debug)]
+pub struct Summary<'a> {
+    /// Heading.
+    pub title: String,
+    /// Name and value.
+    pub facts: Vec<(String, String)>,
+    /// Sentences a reader should not miss.
+    pub notes: Vec<String>,
+    /// The run's `metrics.jsonl`.
+    pub log: &'a Path,
+    /// The classes.
+    pub classes: &'a ClassList,
+    /// The test subset.
+    pub videos: &'a [VideoEntry],
+    /// Where video `i` of it is.
+    pub paths: &'a [std::path::PathBuf],
+    /// What was found in it.
+    pub evaluated: &'a Evaluated,
+    /// The resolved configuration.
+    pub config: String,
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum SummaryError {
+    /// A video cannot be opened for its pictures.
+    #[error(transparent)]
+    Video(#[from] VideoError),
+    /// The page.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The log.
+    #[error("{}: {source}", path.display())]
+    Log {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Summary<'_> {
+    /// The page.
+    ///
+    /// # Errors
+    ///
+    /// See [`SummaryError`].
+    pub fn to_html(&self) -> Result<String, SummaryError> {
+        let log = std::fs::read_to_string(self.log)
+            .map_err(|source| SummaryError::Log { path: self.log.into(), source })?;
+        let videos = self.videos.iter().zip(self.paths).enumerate();
+        let report = Report {
+            title: self.title.clone(),
+            facts: self.facts.clone(),
+            notes: self.notes.clone(),
+            curves: curves(&log),
+            scores: Some(self.scores()),
+            classes: self.classes.labels().to_vec(),
+            videos: videos.map(|(i, (entry, path))| self.timeline(i, entry, path)).collect::<Result<_, _>>()?,
+            config: self.config.clone(),
+        };
+        Ok(report.to_html()?)
+    }
+
+    fn scores(&self) -> ScoreTable {
+        let map = &self.evaluated.map;
+        let class = |c: &adatad_detector::metrics::ClassAveragePrecision| ClassScore {
+            name: c.name.clone(),
+            truths: c.truths,
+            values: c.values.clone(),
+            average: c.average,
+        };
+        ScoreTable {
+            thresholds: map.thresholds.clone(),
+            values: map.values.clone(),
+            average: map.average,
+            classes: map.per_class.iter().map(class).collect(),
+        }
+    }
+
+    fn timeline(&self, index: usize, entry: &VideoEntry, path: &Path) -> Result<VideoTimeline, VideoError> {
+        let truth = entry.actions.iter().filter_map(|action| {
+            let class = self.classes.index(&action.label).ok()?;
+            Some(Span { start: action.start, end: action.end, class })
+        });
+        let predictions = self.evaluated.detections[index].iter().map(|d| ScoredSpan {
+            start: d.start,
+            end: d.end,
+            class: d.label,
+            score: d.score,
+        });
+        Ok(VideoTimeline {
+            name: entry.name.clone(),
+            duration: entry.duration,
+            truth: truth.collect(),
+            predictions: predictions.collect(),
+            thumbnails: thumbnails(path)?,
+        })
+    }
+}
+
+/// Pictures at the middles of equal parts of the video.
+fn thumbnails(path: &Path) -> Result<Vec<Thumbnail>, VideoError> {
+    let video = Video::open(path)?;
+    let frames = video.info().frames;
+    let wanted: Vec<usize> = (0..THUMBNAILS).map(|i| (2 * i + 1) * frames / (2 * THUMBNAILS)).collect();
+    let mut thumbnails = Vec::with_capacity(wanted.len());
+    video.read(&wanted, |position, picture| {
+        thumbnails.push(Thumbnail {
+            seconds: video.times()[wanted[position]],
+            width: picture.width as u32,
+            height: picture.height as u32,
+            rgb: picture.rgb.clone(),
+        });
+        ControlFlow::Continue(())
+    })?;
+    Ok(thumbnails)
+}
+
+/// Losses, rate and gradient norm over the steps of the log, averaged to a few hundred points.
+fn curves(log: &str) -> Vec<Chart> {
+    const POINTS: usize = 300;
+    let steps: Vec<Value> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|value| value["kind"] == "step")
+        .collect();
+    let group = steps.len().div_ceil(POINTS).max(1);
+    let series = |name: &str, key: &str| {
+        let points = steps.chunks(group).map(|part| {
+            let mean = |key: &str| {
+                part.iter().filter_map(|v| v[key].as_f64()).sum::<f64>() / part.len() as f64
+            };
+            (mean("step"), mean(key))
+        });
+        Series { name: name.into(), points: points.collect() }
+    };
+    let chart = |title: &str, series: Vec<Series>| Chart { title: title.into(), x_label: "step".into(), series };
+    vec![
+        chart("Loss", vec![series("total", "loss"), series("classes", "cls_loss"), series("segments", "reg_loss")]),
+        chart("Learning rate", vec![series("detector", "rate")]),
+        chart("Gradient norm", vec![series("before clipping", "grad_norm")]),
+    ]
+}
+
+/// Mean average precision per threshold and class as lines of text.
+pub fn score_lines(map: &adatad_detector::metrics::MeanAveragePrecision) -> Vec<String> {
+    let widest = map.per_class.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(7);
+    let row = |name: &str, count: &str, values: &[f64], average: f64| {
+        let cells: String = values.iter().map(|v| format!("{:>7.1}", 100.0 * v)).collect();
+        format!("{name:<widest$} {count:>6}{cells}{:>9.1}", 100.0 * average)
+    };
+    let header: String = map.thresholds.iter().map(|t| format!("{t:>7.2}")).collect();
+    let mut lines = vec![format!("{:<widest$} {:>6}{header}{:>9}", "tIoU", "truths", "average")];
+    let classes: BTreeMap<&str, _> = map.per_class.iter().map(|c| (c.name.as_str(), c)).collect();
+    lines.extend(classes.values().map(|c| row(&c.name, &c.truths.to_string(), &c.values, c.average)));
+    lines.push(row("mAP", &map.truths.to_string(), &map.values, map.average));
+    lines
+}
