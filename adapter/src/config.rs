@@ -55,7 +55,9 @@ pub enum AdapterConfigError {
         above: usize,
     },
     /// A contradiction.
-    #[error("adapter.mode is `frozen` and adapter.train-backbone is true; to train the backbone use mode `full` or `tia`")]
+    #[error(
+        "adapter.mode is `frozen` and adapter.train-backbone is true; to train the backbone use mode `full` or `tia`"
+    )]
     FrozenButTrained,
 }
 
@@ -71,7 +73,11 @@ impl AdapterConfig {
             return Err(AdapterConfigError::Reduction { reduction, width });
         }
         if kernel.is_multiple_of(2) {
-            return Err(AdapterConfigError::Kernel { kernel, below: kernel.saturating_sub(1).max(1), above: kernel + 1 });
+            return Err(AdapterConfigError::Kernel {
+                kernel,
+                below: kernel.saturating_sub(1).max(1),
+                above: kernel + 1,
+            });
         }
         if self.mode == TuningMode::Frozen && self.train_backbone {
             return Err(AdapterConfigError::FrozenButTrained);

@@ -55,7 +55,9 @@ pub enum VitConfigError {
         field: &'static str,
     },
     /// Heads do not divide the width.
-    #[error("backbone.width is {width}, not a multiple of backbone.heads = {heads}; the nearest are {below} and {above}")]
+    #[error(
+        "backbone.width is {width}, not a multiple of backbone.heads = {heads}; the nearest are {below} and {above}"
+    )]
     Heads {
         /// The width given.
         width: usize,

@@ -20,9 +20,8 @@ const STD: [f32; 3] = [58.395, 57.12, 57.375];
 /// - `frames`: `[n, 3, t, h, w]`, bytes
 /// - returns: `[n, 3, t, h, w]`
 pub fn normalise(frames: Tensor<5, Int>) -> Tensor<5> {
-    let per_colour = |values: [f32; 3]| {
-        Tensor::<1>::from_data(TensorData::from(values), &frames.device()).reshape([1, 3, 1, 1, 1])
-    };
+    let per_colour =
+        |values: [f32; 3]| Tensor::<1>::from_data(TensorData::from(values), &frames.device()).reshape([1, 3, 1, 1, 1]);
     let (mean, std) = (per_colour(MEAN), per_colour(STD));
     (frames.float() - mean) / std
 }
@@ -108,9 +107,7 @@ const FILTER_NORM: f32 = 1.5;
 
 /// A sum of cosines over a patch of `p` x `p`, weaker where finer; `flat` keeps the constant one.
 fn smooth(amplitudes: &[f32], p: usize, flat: bool) -> Vec<f32> {
-    let cosine = |wave: usize, at: usize| {
-        (std::f32::consts::PI * wave as f32 * (at as f32 + 0.5) / p as f32).cos()
-    };
+    let cosine = |wave: usize, at: usize| (std::f32::consts::PI * wave as f32 * (at as f32 + 0.5) / p as f32).cos();
     let mut pattern = vec![0.0; p * p];
     for (i, amplitude) in amplitudes.iter().enumerate() {
         let (v, u) = (i / WAVES, i % WAVES);

@@ -8,8 +8,7 @@
 /// Channel `j` of token `n` is `sin` (even `j`) or `cos` (odd `j`) of `n / 10000^(2 * (j / 2) / width)`
 /// (VideoMAE, `get_sinusoid_encoding_table`).
 pub fn sinusoid(tokens: usize, width: usize) -> Vec<f32> {
-    let frequency: Vec<f64> =
-        (0..width).map(|j| 10000f64.powf(-((j - j % 2) as f64) / width as f64)).collect();
+    let frequency: Vec<f64> = (0..width).map(|j| 10000f64.powf(-((j - j % 2) as f64) / width as f64)).collect();
     let mut table = Vec::with_capacity(tokens * width);
     for n in 0..tokens {
         for (j, omega) in frequency.iter().enumerate() {

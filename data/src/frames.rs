@@ -89,8 +89,7 @@ impl FrameStore {
         let (total, done, damaged) = (fitting.count(), AtomicUsize::new(0), AtomicUsize::new(0));
         let options = &self.options;
         self.videos[..total].par_iter_mut().try_for_each(|source| {
-            let candidates: Vec<usize> =
-                (0..source.candidates(options.stride)).map(|i| i * options.stride).collect();
+            let candidates: Vec<usize> = (0..source.candidates(options.stride)).map(|i| i * options.stride).collect();
             let (frames, lost) = source.decode(&candidates, options)?;
             source.kept = Some(frames);
             damaged.fetch_add(lost, Ordering::Relaxed);

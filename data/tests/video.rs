@@ -1,5 +1,7 @@
 //! Videos written by this crate come back as they were, in any order; real ones are read as `ffprobe` reads them.
 
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "in a test, a panic is the message")]
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

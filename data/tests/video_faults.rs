@@ -1,5 +1,7 @@
 //! Files that are broken, cut short or of another kind give an error that says what to do; none may panic or hang.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

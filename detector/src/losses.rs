@@ -38,9 +38,9 @@ pub struct LossInputs<'a> {
 pub struct Losses {
     /// Focal loss over all valid points and classes, divided by the normaliser.
     pub classification: Tensor<1>,
-    /// Distance-IoU loss over the positive points, divided by the normaliser.
+    /// Distance-IoU loss over the positive points, divided by the normaliser and weighted.
     pub regression: Tensor<1>,
-    /// `classification + weight * regression`.
+    /// Their sum.
     pub total: Tensor<1>,
     /// Valid points that learn a class.
     pub positives: usize,
@@ -67,7 +67,8 @@ impl Losses {
         } else {
             classification.clone().detach() / regression.clone().detach().clamp_min(AUTO_WEIGHT_FLOOR)
         };
-        let total = classification.clone() + weight * regression.clone();
+        let regression = weight * regression;
+        let total = classification.clone() + regression.clone();
         Self { classification, regression, total, positives: positive.len() }
     }
 }

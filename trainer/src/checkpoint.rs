@@ -151,8 +151,7 @@ pub fn load(
         let (Some(moment_1), Some(moment_2)) = (first, second) else {
             return Err(damaged(folder.join(MOMENTS), format!("`{path}` has only one moment")));
         };
-        let momentum =
-            AdaptiveMomentumState { time: progress.optimizer_steps, moment_1, moment_2, max_moment_2: None };
+        let momentum = AdaptiveMomentumState { time: progress.optimizer_steps, moment_1, moment_2, max_moment_2: None };
         moments.insert(path, AdamWState { momentum });
     }
     Ok(progress)

@@ -153,11 +153,8 @@ impl Dataset {
             return Err(DatasetError::NothingToLearn { subset: subset.into() });
         }
         store.fill(progress)?;
-        let truncation = TruncationConfig {
-            grid,
-            crop_ratio: CROP_RATIO,
-            trunc_thresh: config.window.truncation_threshold,
-        };
+        let truncation =
+            TruncationConfig { grid, crop_ratio: CROP_RATIO, trunc_thresh: config.window.truncation_threshold };
         Ok(Self {
             entries,
             timelines,

@@ -136,7 +136,8 @@ impl Detector {
     ///
     /// The file is no readable video.
     pub fn in_file(&self, path: &Path, mut progress: impl FnMut(usize, usize)) -> Result<Vec<Detection>, DetectError> {
-        let options = StoreOptions { stride: self.stride, short_side: self.transform.short_side, memory: 0, shuffle: None };
+        let options =
+            StoreOptions { stride: self.stride, short_side: self.transform.short_side, memory: 0, shuffle: None };
         let store = FrameStore::open(&[path.to_path_buf()], options)?;
         let windows = self.windows_of(&store, path)?;
         let total = windows.len();

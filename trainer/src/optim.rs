@@ -119,8 +119,7 @@ impl ModelGradients {
                 }
             }
         }
-        let mut collect =
-            Collect { gradients: &self.0, path: Vec::new(), in_linear: false, found: BTreeMap::new() };
+        let mut collect = Collect { gradients: &self.0, path: Vec::new(), in_linear: false, found: BTreeMap::new() };
         model.visit(&mut collect);
         collect.found
     }
@@ -153,9 +152,7 @@ impl Optimizer {
     /// [`ModelGradients::norm`].
     pub fn step<M: Module>(&mut self, model: M, gradients: ModelGradients, norm: f64, factor: f64) -> M {
         let clip = self.config.clip_norm / (norm + 1e-6); // PyTorch `clip_grad_norm_`
-        let adamw = |decay: f64| {
-            AdamWConfig::new().with_epsilon(EPSILON).with_weight_decay(decay as f32).build()
-        };
+        let adamw = |decay: f64| AdamWConfig::new().with_epsilon(EPSILON).with_weight_decay(decay as f32).build();
         model.map(&mut Update {
             path: Vec::new(),
             gradients: gradients.0,

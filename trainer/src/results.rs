@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 pub fn activitynet<'a>(videos: impl Iterator<Item = (&'a str, &'a [Detection])>, classes: &ClassList) -> Value {
     let results: Map<String, Value> = videos
         .map(|(name, detections)| {
-            let rows = detections.iter().map(|d| {
-                json!({"segment": [d.start, d.end], "label": classes.label(d.label), "score": d.score})
-            });
+            let rows = detections
+                .iter()
+                .map(|d| json!({"segment": [d.start, d.end], "label": classes.label(d.label), "score": d.score}));
             (name.to_owned(), Value::Array(rows.collect()))
         })
         .collect();

@@ -66,8 +66,8 @@ impl Summary<'_> {
     ///
     /// See [`SummaryError`].
     pub fn to_html(&self) -> Result<String, SummaryError> {
-        let log = std::fs::read_to_string(self.log)
-            .map_err(|source| SummaryError::Log { path: self.log.into(), source })?;
+        let log =
+            std::fs::read_to_string(self.log).map_err(|source| SummaryError::Log { path: self.log.into(), source })?;
         let videos = self.videos.iter().zip(self.paths).enumerate();
         let report = Report {
             title: self.title.clone(),
@@ -148,9 +148,7 @@ fn curves(log: &str) -> Vec<Chart> {
     let group = steps.len().div_ceil(POINTS).max(1);
     let series = |name: &str, key: &str| {
         let points = steps.chunks(group).map(|part| {
-            let mean = |key: &str| {
-                part.iter().filter_map(|v| v[key].as_f64()).sum::<f64>() / part.len() as f64
-            };
+            let mean = |key: &str| part.iter().filter_map(|v| v[key].as_f64()).sum::<f64>() / part.len() as f64;
             (mean("step"), mean(key))
         });
         Series { name: name.into(), points: points.collect() }

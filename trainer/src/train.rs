@@ -55,7 +55,9 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// Too few windows for a single step.
-    #[error("schedule.batch is {batch}, but an epoch has only {windows} windows; lower it, or raise schedule.windows-per-video")]
+    #[error(
+        "schedule.batch is {batch}, but an epoch has only {windows} windows; lower it, or raise schedule.windows-per-video"
+    )]
     BatchTooLarge {
         /// Windows per step.
         batch: usize,
@@ -99,10 +101,8 @@ pub fn train(
     let mut model = AdaTad::init(&config.model(classes), &mut initial, device);
     let mut average = WeightAverage::new(&model, config.schedule.average_decay);
     let mut optimizer = Optimizer::new(config.optimizer.clone());
-    let mut normalizer = LossNormalizer {
-        value: config.detector.loss_normalizer,
-        momentum: config.detector.loss_normalizer_momentum,
-    };
+    let mut normalizer =
+        LossNormalizer { value: config.detector.loss_normalizer, momentum: config.detector.loss_normalizer_momentum };
     let (mut first, mut epoch_losses, mut epoch_sum) = (0, Vec::new(), 0.0);
     if resume {
         let inner = device.clone().inner();
@@ -226,9 +226,7 @@ impl<'a> Plan<'a> {
         let mut order: Vec<usize> = (0..self.windows).collect();
         Rng::new(self.seed, Stream::Order, epoch as u64, 0).shuffle(&mut order);
         let draws = &order[within * self.batch..(within + 1) * self.batch];
-        let sample = |&draw: &usize| {
-            self.data.training_sample(self.teachers[draw % self.teachers.len()], epoch, draw)
-        };
+        let sample = |&draw: &usize| self.data.training_sample(self.teachers[draw % self.teachers.len()], epoch, draw);
         draws.iter().map(sample).collect()
     }
 

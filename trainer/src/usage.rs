@@ -22,7 +22,11 @@ impl Usage {
     /// Since `start`, and since the process began.
     pub fn since(start: Instant) -> Self {
         let two = |value: f64| (value * 100.0).round() / 100.0;
-        Self { wall_s: two(start.elapsed().as_secs_f64()), cpu_s: two(cpu_seconds().unwrap_or(0.0)), peak_mib: peak_mib().unwrap_or(0) }
+        Self {
+            wall_s: two(start.elapsed().as_secs_f64()),
+            cpu_s: two(cpu_seconds().unwrap_or(0.0)),
+            peak_mib: peak_mib().unwrap_or(0),
+        }
     }
 }
 

@@ -1,36 +1,26 @@
 //! Stage by stage against the numbers of the public PyTorch implementation.
 
+#![cfg(test)]
+
 mod support;
 
 use adatad::model::{AdaTad, ModelConfig};
 use adatad::optim::{ModelGradients, Optimizer, OptimizerConfig};
 use adatad_adapter::{AdapterConfig, TuningMode};
 use adatad_backbone::VitConfig;
-use adatad_detector::actionformer::ActionFormerConfig;
+use adatad_data::random::{Rng, Stream};
+use adatad_detector::actionformer::{ActionFormer, ActionFormerConfig};
 use adatad_detector::losses::LossNormalizer;
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rand_core::{Infallible, TryRng};
 use serde_json::Value;
 use support::Fixture;
 
 /// Weights are loaded from the fixture, so what is drawn before does not matter.
-struct AnyNumbers;
-
-impl TryRng for AnyNumbers {
-    type Error = Infallible;
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(1 << 31)
-    }
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(1 << 63)
-    }
-    fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Infallible> {
-        dst.fill(128);
-        Ok(())
-    }
+fn any_numbers() -> Rng {
+    Rng::new(0, Stream::Init, 0, 0)
 }
 
 fn number(value: &Value) -> usize {
@@ -52,7 +42,13 @@ fn model_config(sidecar: &Value) -> ModelConfig {
             position_grid: number(&vit["img_size"]) / patch,
             drop_path: 0.0,
         },
-        adapter: AdapterConfig { mode: TuningMode::Tia, reduction: 4, kernel: 3, train_backbone: false, centre_features: false },
+        adapter: AdapterConfig {
+            mode: TuningMode::Tia,
+            reduction: 4,
+            kernel: 3,
+            train_backbone: false,
+            centre_features: false,
+        },
         detector: detector_config(model),
         classes: number(&model["rpn_head"]["num_classes"]),
         window_steps: number(&model["projection"]["max_seq_len"]),
@@ -120,13 +116,14 @@ impl Report {
 fn frames(fixture: &Fixture, device: &Device) -> Tensor<5, Int> {
     let data = fixture.io["in/frames"].clone();
     let shape = data.shape().to_vec();
-    Tensor::<6, Int>::from_data(data, (device, burn::tensor::DType::U8)).reshape([shape[0], shape[2], shape[3], shape[4], shape[5]])
+    Tensor::<6, Int>::from_data(data, (device, burn::tensor::DType::U8))
+        .reshape([shape[0], shape[2], shape[3], shape[4], shape[5]])
 }
 
 fn end_to_end(name: &str) {
     let Some(fixture) = Fixture::find(name) else { return };
     let device = Device::flex().autodiff();
-    let mut model = AdaTad::init(&model_config(&fixture.sidecar), &mut AnyNumbers, &device);
+    let mut model = AdaTad::init(&model_config(&fixture.sidecar), &mut any_numbers(), &device);
     let unused = adatad::weights::load(&mut model, &fixture.weights()).unwrap();
     assert!(unused.iter().all(|name| name.contains("fc_norm") || name.contains("loss_normalizer")), "{unused:?}");
     let mask = mask(&fixture);
@@ -169,6 +166,62 @@ fn end_to_end(name: &str) {
         model = optimizer.step(model, gradients, norm, 1.0);
     }
     report.finish(name);
+}
+
+/// The detector alone, on features: forward, losses, gradients, one optimiser step after another.
+fn on_features(name: &str) {
+    let Some(fixture) = Fixture::find(name) else { return };
+    let model = &fixture.sidecar["config"]["model"];
+    let (config, device) = (detector_config(model), Device::flex().autodiff());
+    let classes = number(&model["rpn_head"]["num_classes"]);
+    let sizes = [number(&model["projection"]["in_channels"]), classes, number(&model["projection"]["max_seq_len"])];
+    let mut detector = Wrapped { detector: ActionFormer::init(&config, sizes, &mut any_numbers(), &device) };
+    let unused = adatad::weights::load(&mut detector, &fixture.weights()).unwrap();
+    assert!(unused.iter().all(|name| name.contains("loss_normalizer")), "{unused:?}");
+    let (mask, mut report) = (mask(&fixture), Report::default());
+    let truth = truth(&fixture, mask.batch());
+    let input = |device: &Device| Tensor::<3>::from_data(fixture.io["in/feats"].clone(), device);
+
+    let plain = detector.valid().detector;
+    let predictions = plain.forward(input(&device.clone().inner()), &mask, None);
+    let scores = burn::tensor::activation::sigmoid(predictions.output.logits.clone());
+    let [_, points, _] = scores.dims();
+    for video in 0..mask.batch() {
+        let valid: Vec<i32> = (0..points).filter(|&p| predictions.valid.row(video)[p]).map(|p| p as i32).collect();
+        let rows = Tensor::<1, Int>::from_data(&valid[..], &scores.device());
+        let kept = scores.clone().narrow(0, video, 1).squeeze_dim::<2>(0).select(0, rows);
+        report.check(&fixture, &format!("pred/scores.{video}"), kept.to_data());
+    }
+    let losses = plain.losses(&predictions, &truth, LossNormalizer::evaluation);
+    report.check(&fixture, "loss/eval.cls_loss", losses.classification.to_data());
+    report.check(&fixture, "loss/eval.reg_loss", losses.regression.to_data());
+
+    let mut normalizer = LossNormalizer { value: config.loss_normalizer, momentum: config.loss_normalizer_momentum };
+    let predictions = detector.detector.forward(input(&device), &mask, None);
+    let losses = detector.detector.losses(&predictions, &truth, |positives| normalizer.update(positives));
+    report.check(&fixture, "loss/step1.cost", losses.total.to_data());
+    let gradients = ModelGradients::of(&losses, &detector);
+    report.check(&fixture, "loss/step1.grad_norm", TensorData::from([gradients.norm(&detector) as f32]));
+    for (name, gradient) in gradients.by_file_name(&detector) {
+        report.check(&fixture, &format!("grad/{name}"), gradient);
+    }
+    report.finish(name);
+}
+
+/// A detector at the place where the whole model has it, so that names are the same.
+#[derive(Module, Debug)]
+struct Wrapped {
+    detector: ActionFormer,
+}
+
+#[test]
+fn attention_within_a_window_agrees_with_the_reference() {
+    on_features("feat_actionformer_local");
+}
+
+#[test]
+fn absolute_positions_smoothing_and_automatic_weight_agree_with_the_reference() {
+    on_features("feat_actionformer_abspe");
 }
 
 #[test]

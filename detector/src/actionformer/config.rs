@@ -49,7 +49,9 @@ pub struct ActionFormerConfig {
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum ActionFormerConfigError {
     /// Heads do not divide the channels.
-    #[error("detector.channels is {channels}, not a multiple of detector.heads = {heads}; the nearest are {below} and {above}")]
+    #[error(
+        "detector.channels is {channels}, not a multiple of detector.heads = {heads}; the nearest are {below} and {above}"
+    )]
     Heads {
         /// The channels given.
         channels: usize,
@@ -77,7 +79,9 @@ pub enum ActionFormerConfigError {
         range: &'static str,
     },
     /// The window cannot be halved often enough.
-    #[error("a window of {steps} grid steps cannot be halved {halvings} times for {levels} levels; the nearest are {below} and {above}")]
+    #[error(
+        "a window of {steps} grid steps cannot be halved {halvings} times for {levels} levels; the nearest are {below} and {above}"
+    )]
     Window {
         /// The window's length in grid steps.
         steps: usize,
@@ -110,7 +114,12 @@ impl ActionFormerConfig {
     /// The first field that does not fit, with the nearest values that would.
     pub fn check(&self, steps: usize) -> Result<(), ActionFormerConfigError> {
         let (channels, heads, levels) = (self.channels, self.heads, self.levels());
-        let sizes = [("channels", channels), ("heads", heads), ("embed-convs", self.embed_convs), ("regression-ranges", levels)];
+        let sizes = [
+            ("channels", channels),
+            ("heads", heads),
+            ("embed-convs", self.embed_convs),
+            ("regression-ranges", levels),
+        ];
         if let Some((field, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
             return Err(ActionFormerConfigError::Zero { field });
         }

@@ -104,9 +104,11 @@ impl Head {
 
         let logits = self.cls_head.forward(run(&self.cls_convs));
         let raw = self.reg_head.forward(run(&self.reg_convs));
-        let offsets = self.scale.iter().zip(split(raw, &lengths)).map(|(scale, x)| {
-            activation::relu(x * scale.scale.val().reshape([1, 1, 1]))
-        });
+        let offsets = self
+            .scale
+            .iter()
+            .zip(split(raw, &lengths))
+            .map(|(scale, x)| activation::relu(x * scale.scale.val().reshape([1, 1, 1])));
         HeadOutput { logits: Tensor::cat(split(logits, &lengths), 1), offsets: Tensor::cat(offsets.collect(), 1) }
     }
 }

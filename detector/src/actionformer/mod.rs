@@ -102,19 +102,26 @@ impl ActionFormer {
         let levels = std::iter::successors(Some(mask.padded(self.max_seq_len.max(mask.steps()))), |m| Some(m.halved()));
         let valid = Mask::joined(&levels.take(self.config.levels()).collect::<Vec<_>>(), 0);
         let assignments = self.targets(&points, truth, classes);
-        let of_window = |(b, a): (usize, &Assignment)| {
-            (0..points.len()).filter(|&p| valid.row(b)[p] && a.is_positive(p)).count()
-        };
+        let of_window =
+            |(b, a): (usize, &Assignment)| (0..points.len()).filter(|&p| valid.row(b)[p] && a.is_positive(p)).count();
         assignments.iter().enumerate().map(of_window).sum()
     }
 
     /// Which class and which segment every point should learn, for each window.
     pub fn targets(&self, points: &[Point], truth: &[Vec<Truth>], classes: usize) -> Vec<Assignment> {
-        truth.iter().map(|t| assign(points, t, classes, self.config.centre_radius, self.config.filter_similar)).collect()
+        truth
+            .iter()
+            .map(|t| assign(points, t, classes, self.config.centre_radius, self.config.filter_similar))
+            .collect()
     }
 
     /// Losses against ground truth in grid steps. `normalizer` divides them; see [`Losses::positives`].
-    pub fn losses(&self, predictions: &Predictions, truth: &[Vec<Truth>], normalizer: impl FnOnce(usize) -> f64) -> Losses {
+    pub fn losses(
+        &self,
+        predictions: &Predictions,
+        truth: &[Vec<Truth>],
+        normalizer: impl FnOnce(usize) -> f64,
+    ) -> Losses {
         let [_, _, classes] = predictions.output.logits.dims();
         let assignments = self.targets(&predictions.points, truth, classes);
         let settings =

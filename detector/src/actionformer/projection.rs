@@ -91,7 +91,8 @@ impl Projection {
 fn drop_channels(x: Tensor<3>, rate: f64, rng: Option<&mut dyn Rng>) -> Tensor<3> {
     let Some(rng) = rng.filter(|_| rate > 0.0) else { return x };
     let [b, _, c] = x.dims();
-    let kept: Vec<f32> = (0..b * c).map(|_| if uniform(rng) < rate { 0.0 } else { (1.0 / (1.0 - rate)) as f32 }).collect();
+    let kept: Vec<f32> =
+        (0..b * c).map(|_| if uniform(rng) < rate { 0.0 } else { (1.0 / (1.0 - rate)) as f32 }).collect();
     let device = x.device();
     x * Tensor::from_data(TensorData::new(kept, [b, 1, c]), &device)
 }

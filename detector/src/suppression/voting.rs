@@ -44,13 +44,11 @@ fn poll(timeline: &Timeline, segment: &Segment, threshold: f32) -> [f32; 3] {
             // The score or 0, by its bits: a choice between them would be compiled into a jump.
             weights[lane] = f32::from_bits(scores[lane].to_bits() & u32::from(votes).wrapping_neg());
         }
-        for lanes in (0..BLOCK).step_by(RUNS) {
-            for run in 0..RUNS {
-                let lane = lanes + run;
-                sums[0][run] += weights[lane];
-                sums[1][run] += weights[lane] * (starts[lane] - start);
-                sums[2][run] += weights[lane] * (ends[lane] - end);
-            }
+        let [weight, pull_start, pull_end] = &mut sums;
+        for lane in 0..BLOCK {
+            weight[lane % RUNS] += weights[lane];
+            pull_start[lane % RUNS] += weights[lane] * (starts[lane] - start);
+            pull_end[lane % RUNS] += weights[lane] * (ends[lane] - end);
         }
     }
     sums.map(|runs| runs.iter().sum())

@@ -258,7 +258,10 @@ impl RunConfig {
             return Err(format!("data.crop is {crop}; it holds no patch of backbone.patch = {patch} pixels"));
         }
         if self.evaluation.tiou.is_empty() || self.evaluation.tiou.iter().any(|t| !(*t > 0.0 && *t <= 1.0)) {
-            return Err(format!("evaluation.tiou is {:?}; it must hold overlaps in 0..=1, 0 left out", self.evaluation.tiou));
+            return Err(format!(
+                "evaluation.tiou is {:?}; it must hold overlaps in 0..=1, 0 left out",
+                self.evaluation.tiou
+            ));
         }
         Ok(())
     }

@@ -47,7 +47,8 @@ impl Fixture {
     /// Worst error over tolerance of `found` against the reference's `key`.
     pub fn ratio(&self, key: &str, found: &TensorData) -> f64 {
         let reference = self.gold.get(key).or_else(|| self.io.get(key)).unwrap_or_else(|| panic!("no {key}"));
-        let tolerance = self.sidecar["tolerances"][key]["atol"].as_f64().unwrap_or_else(|| panic!("no tolerance {key}"));
+        let tolerance =
+            self.sidecar["tolerances"][key]["atol"].as_f64().unwrap_or_else(|| panic!("no tolerance {key}"));
         let (found, reference) = (floats(found), floats(reference));
         assert_eq!(found.len(), reference.len(), "{key}: sizes differ");
         let worst = found.iter().zip(&reference).map(|(f, r)| if f.is_nan() { f64::INFINITY } else { (f - r).abs() });
