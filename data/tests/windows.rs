@@ -1,6 +1,8 @@
 //! Windows against numbers of the reference implementation (`fixtures/fn_windows.json`, made by running OpenTAD), and
 //! properties that hold for every video.
 
+#![cfg(test)]
+
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its fixture has failed")]
 
 use std::path::Path;

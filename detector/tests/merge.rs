@@ -1,5 +1,7 @@
 //! Results of windows merged into results of a video, against the numbers of the reference.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 
 use adatad_detector::merge::merge;

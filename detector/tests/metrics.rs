@@ -1,5 +1,7 @@
 //! The metrics against the numbers of the reference, and what must hold for any input.
 
+#![cfg(test)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -29,7 +29,8 @@ impl Batch {
             actions.map(|t| Truth { start: t.start as f32, end: t.end as f32, label: t.class }).collect()
         });
         let truth = truth.collect();
-        let bytes: Vec<u8> = samples.into_iter().flat_map(|sample| sample.frames).collect();
+        let mut bytes = Vec::with_capacity(samples.iter().map(|sample| sample.frames.len()).sum());
+        samples.iter().for_each(|sample| bytes.extend_from_slice(&sample.frames));
         let data = TensorData::new(bytes, [b, 3, count, side, side]);
         Self { frames: Tensor::from_data(data, (device, DType::U8)), mask: Mask::prefix(&counts, steps), truth }
     }

@@ -178,12 +178,11 @@ impl Session<'_> {
     fn generate(&self) -> Result<(), SessionError> {
         let Some(options) = &self.config.data.synth else { return Ok(()) };
         let annotations = self.root.join(&self.config.data.annotations);
-        if annotations.exists() {
-            return Ok(());
-        }
         let folder = annotations.parent().unwrap_or(self.root);
-        let progress = |done, total| self.observer.stage(Stage::Generate, done, total);
-        synth::generate(folder, &options.options(self.config.seed), progress)?;
+        let options = options.options(self.config.seed);
+        if !synth::is_current(folder, &options) {
+            synth::generate(folder, &options, |done, total| self.observer.stage(Stage::Generate, done, total))?;
+        }
         Ok(())
     }
 

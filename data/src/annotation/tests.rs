@@ -1,3 +1,5 @@
+//! Annotation files: sound ones round-trip, every fault of the others is told with its place.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::options::{OptionsError, Subset, SynthOptions};
 use super::render::Renderer;
@@ -15,7 +15,7 @@ use crate::atomic;
 use crate::video::{VideoError, WriteOptions, write_mp4};
 
 /// Rises when the same options come to give another data set.
-const GENERATION: u32 = 1;
+const GENERATION: u32 = 2;
 
 /// Seconds between key frames: reading may start at any of them.
 const KEYFRAME_SECONDS: usize = 2;
@@ -42,8 +42,9 @@ pub enum SynthError {
 
 /// The whole annotation file.
 #[derive(Debug, Serialize)]
-struct AnnotationFile {
+struct AnnotationFile<'a> {
     version: String,
+    generator: &'a SynthOptions,
     database: BTreeMap<String, Entry>,
 }
 
@@ -62,6 +63,24 @@ struct Entry {
 struct Annotation {
     segment: [f64; 2],
     label: Action,
+}
+
+/// The beginning of an annotation file, as far as it says where it comes from.
+#[derive(Debug, Deserialize)]
+struct Origin {
+    version: String,
+    generator: SynthOptions,
+}
+
+fn version() -> String {
+    format!("adatad-synth {GENERATION}")
+}
+
+/// Whether `dir` holds the complete data set that [`generate`] would write with these options.
+pub fn is_current(dir: &Path, options: &SynthOptions) -> bool {
+    let text = std::fs::read(dir.join("annotations.json")).unwrap_or_default();
+    let origin = serde_json::from_slice::<Origin>(&text);
+    origin.is_ok_and(|origin| origin.version == version() && origin.generator == *options)
 }
 
 /// Generates the data set into `dir`: `videos/NAME.mp4` and `annotations.json`, whose path is returned.
@@ -100,8 +119,7 @@ pub fn generate(
         })
         .collect::<Result<BTreeMap<String, Entry>, VideoError>>()?;
 
-    let version = format!("adatad-synth {GENERATION}, seed {}", options.seed);
-    let content = AnnotationFile { version, database };
+    let content = AnnotationFile { version: version(), generator: options, database };
     let written = atomic::write(&annotations, |out| {
         serde_json::to_writer_pretty(&mut *out, &content)?;
         out.write_all(b"\n")

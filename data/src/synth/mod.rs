@@ -29,7 +29,7 @@ mod shape;
 mod timeline;
 
 pub use belt::{BeltChange, BeltMotion};
-pub use generate::{SynthError, generate};
+pub use generate::{SynthError, generate, is_current};
 pub use options::{OptionsError, Subset, SynthOptions};
 pub use parts::{Outline, PartLook};
 pub use places::Ground;

@@ -113,8 +113,8 @@ impl<'a> Places<'a> {
         Jam {
             x,
             y,
-            rate: (rng.uniform(2.0, 2.9), rng.uniform(2.0, 2.9)),
-            amplitude: rng.uniform(2.2, 3.0),
+            rate: (rng.uniform(1.0, 1.8), rng.uniform(1.0, 1.8)),
+            amplitude: rng.uniform(6.0, 8.0),
             part: PartLook::draw(rng),
         }
     }

@@ -7,7 +7,7 @@ use super::ease::{mix, smooth};
 use super::parts::PartLook;
 
 /// Height of the gripper's centre when the arm is just out of the picture.
-const ARM_OUT: f64 = -10.0;
+const ARM_OUT: f64 = -12.0;
 
 /// Height of the fingertips when the hand is just out of the picture.
 const HAND_OUT: f64 = SCENE_HEIGHT + 4.0;

@@ -81,7 +81,7 @@ impl Jam {
     pub(super) fn tremble(&self, since: f64, left: f64) -> (f64, f64) {
         let strength = self.amplitude * smooth(since.min(left) / 0.15);
         let swing = |rate: f64| 0.8 * (TAU * rate * since).sin() + 0.35 * (TAU * 1.83 * rate * since).sin();
-        (strength * swing(self.rate.0), 0.8 * strength * swing(self.rate.1))
+        (strength * swing(self.rate.0), 0.4 * strength * swing(self.rate.1))
     }
 }
 

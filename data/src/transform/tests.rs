@@ -1,3 +1,5 @@
+//! Transforms against their definitions in f64, and what must hold for every draw.
+
 use proptest::prelude::*;
 
 use super::*;

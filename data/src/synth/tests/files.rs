@@ -60,7 +60,9 @@ fn annotations_have_the_layout_of_activitynet() {
     let path = generate(folder.path(), &tiny(), |_, _| {}).unwrap();
     assert_eq!(path, folder.path().join("annotations.json"));
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    assert_eq!(json["version"], "adatad-synth 1, seed 7");
+    assert_eq!(json["generator"]["seed"], 7);
+    assert!(is_current(folder.path(), &tiny()), "the same options ask for the same data set");
+    assert!(!is_current(folder.path(), &SynthOptions { seed: 8, ..tiny() }), "another seed is another data set");
     let script = Script::new(&tiny(), Subset::Validation, 0);
     let entry = &json["database"]["validation-001"];
     assert_eq!(entry["subset"], "validation");

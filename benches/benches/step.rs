@@ -1,0 +1,68 @@
+//! One window of the demonstration through its model: features and predictions, and a whole training step.
+
+#![expect(missing_docs, reason = "the macros below make undocumented functions")]
+
+use adatad::config::RunConfig;
+use adatad::dataset::{Sample, grid};
+use adatad::model::AdaTad;
+use adatad::step::{StepSeed, gradients};
+use adatad_data::random::{Rng, Stream};
+use adatad_data::window::{FramePlan, Timing, Truth, Window};
+use adatad_detector::losses::LossNormalizer;
+use adatad_detector::mask::Mask;
+use burn::module::Module;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+fn config() -> RunConfig {
+    match RunConfig::demonstration(&[]) {
+        Ok(config) => config,
+        Err(error) => panic!("the demonstration is a run: {error}"),
+    }
+}
+
+/// A window of random frames with one action.
+fn sample(config: &RunConfig) -> Sample {
+    let grid = grid(config);
+    let (frames, size) = (grid.window_frames(), config.data.crop);
+    let mut rng = Rng::new(0, Stream::Synth, 0, 0);
+    let window = Window {
+        video: 0,
+        name: "noise".into(),
+        frames: FramePlan::Strided { first: 0, step: grid.frame_stride(), count: frames, length: frames },
+        window_size: grid.window_size,
+        mask_valid: grid.window_size,
+        timing: Timing::Whole { resize_length: grid.window_size, duration: 40.0 },
+        truth: vec![Truth { start: 20.0, end: 60.0, class: 0 }],
+    };
+    Sample { frames: (0..3 * frames * size * size).map(|_| rng.bits() as u8).collect(), window }
+}
+
+fn step(c: &mut Criterion) {
+    let config = config();
+    let device = Device::flex();
+    let model = |device: &Device| AdaTad::init(&config.model(7), &mut Rng::new(0, Stream::Init, 0, 0), device);
+
+    let plain = model(&device).valid();
+    let Sample { frames, window } = sample(&config);
+    let shape = [1, 3, window.frames.len(), config.data.crop, config.data.crop];
+    let frames = Tensor::<5, Int>::from_data(TensorData::new(frames, shape), (&device, DType::U8));
+    let mask = Mask::prefix(&[window.mask_valid], window.window_size);
+    let mut group = c.benchmark_group("one window of the demonstration");
+    group.sample_size(10);
+    group.bench_function("forward", |b| b.iter(|| plain.forward(frames.clone(), &mask, None)));
+
+    let device = device.autodiff();
+    let trained = model(&device);
+    group.bench_function("forward and backward", |b| {
+        b.iter(|| {
+            let mut normalizer = LossNormalizer { value: 100.0, momentum: 0.9 };
+            let seed = StepSeed { seed: 0, step: 0 };
+            gradients(&trained, vec![sample(&config)], &mut normalizer, seed, &device)
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, step);
+criterion_main!(benches);
