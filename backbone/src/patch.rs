@@ -43,25 +43,30 @@ pub struct PatchProjection {
 }
 
 impl PatchEmbed {
-    /// Draws the initial weights: smooth random patterns without a constant part, every second filter a difference of
-    /// the tubelet's two frames.
+    /// Draws the initial weights: smooth random patterns that drift between the tubelet's two frames, each at its own
+    /// velocity; every second filter subtracts the frames instead of adding them. Such filters answer to motion at
+    /// one velocity, or to all but that (Adelson and Bergen, 1985).
     ///
     /// Differs from PyTorch's default, which a checkpoint overwrites anyway. White noise answers mostly to the mean
     /// colour of a patch, and hardly to shapes or motion; a backbone that starts without a checkpoint then spends most
     /// of a short training on telling a still picture from a moving one.
     pub fn init(config: &VitConfig, rng: &mut dyn Rng, device: &Device) -> Self {
         let (c, p, tubelet) = (config.width, config.patch, VitConfig::TUBELET);
-        let patterns = init::draw([c, 3 * WAVES * WAVES], Distribution::Normal(0.0, 1.0), rng, device).val();
-        let patterns: Vec<f32> = patterns.to_data().iter::<f32>().collect();
+        let mut draw = |shape, distribution| -> Vec<f32> {
+            init::draw::<2>(shape, distribution, rng, device).val().to_data().iter::<f32>().collect()
+        };
+        let amplitudes = draw([c, 3 * WAVES * WAVES], Distribution::Normal(0.0, 1.0));
+        let velocities = draw([c, 2], Distribution::Uniform(-FASTEST, FASTEST));
         let mut weight = vec![0f32; c * 3 * tubelet * p * p];
         for (filter, weights) in weight.chunks_mut(3 * tubelet * p * p).enumerate() {
-            let is_difference = filter % 2 == 1;
+            let subtracts = filter % 2 == 1;
+            let velocity = [velocities[2 * filter], velocities[2 * filter + 1]];
             for (colour, weights) in weights.chunks_mut(tubelet * p * p).enumerate() {
                 let at = (filter * 3 + colour) * WAVES * WAVES;
-                let pattern = smooth(&patterns[at..at + WAVES * WAVES], p, is_difference);
                 for (t, frame) in weights.chunks_mut(p * p).enumerate() {
-                    let sign = if is_difference && t == 0 { -1.0 } else { 1.0 };
-                    frame.iter_mut().zip(&pattern).for_each(|(w, v)| *w = sign * v);
+                    let sign = if subtracts && t % 2 == 0 { -1.0 } else { 1.0 };
+                    let drift = velocity.map(|v| v * t as f32);
+                    smooth(&amplitudes[at..at + WAVES * WAVES], p, drift, subtracts, sign, frame);
                 }
             }
             let norm = weights.iter().map(|w| w * w).sum::<f32>().sqrt();
@@ -102,22 +107,24 @@ impl PatchEmbed {
 
 /// Waves along each side of an initial filter: structures down to a sixth of a patch.
 const WAVES: usize = 4;
+/// Fastest drift of an initial filter along each side, in pixels per frame.
+const FASTEST: f64 = 3.0;
 /// Euclidean norm of an initial filter: answers of about 1 to the contrasts of ordinary pictures.
 const FILTER_NORM: f32 = 1.5;
 
-/// A sum of cosines over a patch of `p` x `p`, weaker where finer; `flat` keeps the constant one.
-fn smooth(amplitudes: &[f32], p: usize, flat: bool) -> Vec<f32> {
-    let cosine = |wave: usize, at: usize| (std::f32::consts::PI * wave as f32 * (at as f32 + 0.5) / p as f32).cos();
-    let mut pattern = vec![0.0; p * p];
+/// Writes `sign` times a sum of cosines over a patch of `p` x `p`, weaker where finer, moved by `drift` (along rows,
+/// along columns) pixels; `flat` keeps the constant one.
+fn smooth(amplitudes: &[f32], p: usize, drift: [f32; 2], flat: bool, sign: f32, out: &mut [f32]) {
+    let cosine = |wave: usize, at: f32| (std::f32::consts::PI * wave as f32 * (at + 0.5) / p as f32).cos();
     for (i, amplitude) in amplitudes.iter().enumerate() {
         let (v, u) = (i / WAVES, i % WAVES);
         if (v, u) == (0, 0) && !flat {
             continue;
         }
-        let amplitude = amplitude / (1 + v + u) as f32;
-        for (at, value) in pattern.iter_mut().enumerate() {
-            *value += amplitude * cosine(v, at / p) * cosine(u, at % p);
+        let amplitude = sign * amplitude / (1 + v + u) as f32;
+        for (at, value) in out.iter_mut().enumerate() {
+            let (x, y) = ((at % p) as f32 - drift[0], (at / p) as f32 - drift[1]);
+            *value += amplitude * cosine(v, y) * cosine(u, x);
         }
     }
-    pattern
 }

@@ -1,11 +1,13 @@
 //! The whole model: an adapter-tuned backbone and a detector, trained end to end.
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, resample};
-use adatad_backbone::VitConfig;
+use adatad_backbone::{VitConfig, init};
 use adatad_detector::actionformer::{ActionFormer, ActionFormerConfig, Predictions};
 use adatad_detector::mask::Mask;
+use adatad_detector::targets::Truth;
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Int, Tensor};
+use burn::nn::Linear;
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use rand_core::Rng;
 
 /// Settings of every part of the model.
@@ -21,6 +23,8 @@ pub struct ModelConfig {
     pub classes: usize,
     /// Length of a window in grid steps.
     pub window_steps: usize,
+    /// Weight of the frame loss, in training; at 0 the model has no frame head.
+    pub frame_loss: f64,
 }
 
 /// Frames in, predictions out.
@@ -30,7 +34,10 @@ pub struct AdaTad {
     pub backbone: AdaptedBackbone,
     /// Features to predictions.
     pub detector: ActionFormer,
+    /// Features to the actions under way at each grid step; only guides training.
+    pub frame_head: Option<Linear>,
     window_steps: usize,
+    frame_loss: f64,
 }
 
 /// Number of parameters.
@@ -45,11 +52,13 @@ pub struct ParameterCount {
 impl AdaTad {
     /// Draws the initial weights. `device` decides whether gradients can be taken.
     pub fn init(config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let ModelConfig { backbone, adapter, detector, classes, window_steps } = config;
+        let ModelConfig { backbone, adapter, detector, classes, window_steps, frame_loss } = config;
         Self {
             backbone: AdaptedBackbone::init(backbone, adapter, rng, device),
             detector: ActionFormer::init(detector, [backbone.width, *classes, *window_steps], rng, device),
+            frame_head: (*frame_loss > 0.0).then(|| init::linear([backbone.width, *classes], 1.0, rng, device)),
             window_steps: *window_steps,
+            frame_loss: *frame_loss,
         }
     }
 
@@ -70,6 +79,35 @@ impl AdaTad {
     pub fn forward(&self, frames: Tensor<5, Int>, mask: &Mask, mut rng: Option<&mut dyn Rng>) -> Predictions {
         let features = self.features(frames, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
         self.detector.forward(features, mask, rng)
+    }
+
+    /// How well the features alone tell which actions are under way: binary cross-entropy, averaged over valid grid steps
+    /// and classes, times its weight. None for a model without frame head.
+    ///
+    /// Pretrained backbones have learned such a thing already (from labelled clips of hundreds of classes); this is how
+    /// one without pretrained weights gets a signal at every moment, and not only at the points of the pyramid.
+    ///
+    /// # Shapes
+    ///
+    /// - `features`: `[b, c, t]`
+    pub fn frame_loss(&self, features: Tensor<3>, mask: &Mask, truth: &[Vec<Truth>]) -> Option<Tensor<1>> {
+        let head = self.frame_head.as_ref()?;
+        let logits = head.forward(features.permute([0, 2, 1])); // [b, t, classes]
+        let [b, t, classes] = logits.dims();
+        let mut under_way = vec![0f32; b * t * classes];
+        for (video, truth) in truth.iter().enumerate() {
+            for action in truth {
+                let steps = (action.start.ceil().max(0.0) as usize)..(action.end.ceil().max(0.0) as usize).min(t);
+                steps.for_each(|step| under_way[(video * t + step) * classes + action.label] = 1.0);
+            }
+        }
+        let device = logits.device();
+        let under_way = Tensor::<3>::from_data(TensorData::new(under_way, [b, t, classes]), &device);
+        // -(y log p + (1 - y) log (1 - p)), with log (1 - p) = log p - x.
+        let entropy = (-under_way + 1.0) * logits.clone() - activation::log_sigmoid(logits);
+        let valid = mask.tensor(&device);
+        let count = valid.clone().sum().clamp_min(1.0) * classes as f64;
+        Some((entropy * valid).sum() / count * self.frame_loss)
     }
 
     /// How large the model is and how much of it learns.

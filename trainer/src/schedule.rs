@@ -18,6 +18,9 @@ pub struct ScheduleConfig {
     pub final_rate: f64,
     /// Decay per step of the weight average that is evaluated and saved; 0 uses the last weights as they are.
     pub average_decay: f64,
+    /// Weight of the frame loss, which teaches the backbone at every grid step which actions are under way; 0 in every
+    /// published recipe.
+    pub frame_loss: f64,
 }
 
 /// Warm-up and cosine over a number of steps (OpenTAD `LinearWarmupCosineAnnealingLR`, one step per iteration).

@@ -51,12 +51,18 @@ pub fn gradients(
     let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::new(vec![sample], device)).collect();
     let positives = batches.iter().map(|batch| model.detector.positives(&batch.mask, &batch.truth)).sum();
     let divisor = normalizer.update(positives);
+    let windows = batches.len();
     let run = |index: usize, batch: Batch| {
         // A copy of its own, so that the graphs of two windows share no node and no lock.
         let model = model.clone().fork(device);
         let mut drop = Rng::new(seed.seed, Stream::Drop, seed.step, index as u64);
-        let predictions = model.forward(batch.frames, &batch.mask, Some(&mut drop));
-        let losses = model.detector.losses(&predictions, &batch.truth, |_| divisor);
+        let features = model.features(batch.frames, Some(&mut drop));
+        let frame_loss = model.frame_loss(features.clone(), &batch.mask, &batch.truth);
+        let predictions = model.detector.forward(features, &batch.mask, Some(&mut drop));
+        let mut losses = model.detector.losses(&predictions, &batch.truth, |_| divisor);
+        if let Some(loss) = frame_loss {
+            losses.total = losses.total + loss * (1.0 / windows as f64);
+        }
         let gradients = ModelGradients::of(&losses, &model);
         let values = Tensor::cat(vec![losses.classification, losses.regression, losses.total], 0);
         (gradients.0, values)

@@ -52,6 +52,7 @@ fn model_config(sidecar: &Value) -> ModelConfig {
         detector: detector_config(model),
         classes: number(&model["rpn_head"]["num_classes"]),
         window_steps: number(&model["projection"]["max_seq_len"]),
+        frame_loss: 0.0,
     }
 }
 

@@ -208,6 +208,7 @@ impl RunConfig {
             detector: self.detector.clone(),
             classes,
             window_steps: self.window.size,
+            frame_loss: self.schedule.frame_loss,
         }
     }
 
