@@ -46,7 +46,6 @@ pub struct VitConfig {
 
 /// A configuration that cannot be built.
 #[derive(Debug, thiserror::Error, PartialEq)]
-#[allow(clippy::exhaustive_enums, reason = "closed on purpose")]
 pub enum VitConfigError {
     /// A size is zero.
     #[error("backbone.{field} is 0; it must be at least 1")]

@@ -1,7 +1,5 @@
 //! One window of the demonstration through its model: features and predictions, and a whole training step.
 
-#![expect(missing_docs, reason = "the macros below make undocumented functions")]
-
 use adatad::config::RunConfig;
 use adatad::dataset::{Sample, grid};
 use adatad::model::AdaTad;

@@ -2,8 +2,6 @@
 //!
 //! Rival: OpenTAD's C++ extension with its Python wrapper, 102 ms for 2,000 proposals, class-agnostic with voting.
 
-#![expect(missing_docs, reason = "the macros below make undocumented functions")]
-
 use adatad_benches::proposals;
 use adatad_detector::suppression::Suppression;
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -2,8 +2,6 @@
 //!
 //! Rival: ffmpeg with one thread; decoding alone is 2 to 3 times faster there.
 
-#![expect(missing_docs, reason = "the macros below make undocumented functions")]
-
 use std::ops::ControlFlow;
 use std::path::Path;
 

@@ -2,7 +2,6 @@
 //! properties that hold for every video.
 
 #![cfg(test)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its fixture has failed")]
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! The `adatad` command.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command: printing is its task")]
+#![expect(clippy::print_stderr, reason = "this is the command: printing is its task")]
 
 mod cli;
 

@@ -8,6 +8,7 @@ use adatad_adapter::TuningMode;
 use adatad_data::annotation::{AnnotationError, Annotations};
 use adatad_data::classes::{ClassError, ClassList, ListFault};
 use adatad_data::frames::video_path;
+use adatad_data::random::{Rng, Stream};
 use adatad_data::synth::{self, SynthError};
 use adatad_data::video::VideoError;
 use adatad_detector::metrics::MeanAveragePrecision;
@@ -23,7 +24,7 @@ use crate::model::{AdaTad, ParameterCount};
 use crate::observe::{Observer, Stage};
 use crate::results;
 use crate::summary::{Summary, SummaryError};
-use crate::train::{TrainError, train};
+use crate::train::{TrainError, Watch, train};
 use crate::usage::Usage;
 use crate::weights::{self, WeightsError};
 
@@ -119,11 +120,12 @@ impl Session<'_> {
         self.folder.write(&self.folder.config(), &self.config.to_toml())?;
 
         let data = self.open(&annotations, &classes, &self.config.data.training_subset, Purpose::Training)?;
-        let trained =
-            train(self.config, classes.len(), &data, self.folder, resume, self.device, self.stop, self.observer)?;
+        let watch = Watch { stop: self.stop, observer: self.observer };
+        let model = self.model(classes.len());
+        let parameters = model.parameters();
+        let trained = train(self.config, model, &data, self.folder, resume, self.device, watch)?;
         drop(data);
         weights::save(&trained.model, &self.folder.weights())?;
-        let parameters = self.parameters(classes.len());
         let mut outcome = Outcome {
             stopped: trained.stopped,
             steps: trained.steps,
@@ -153,6 +155,12 @@ impl Session<'_> {
         let annotations = self.annotations()?;
         let data = self.open(&annotations, detector.classes(), subset, Purpose::Testing)?;
         Ok(evaluate(&detector, &data, &self.config.evaluation.tiou, self.observer)?)
+    }
+
+    /// The model as training begins with it.
+    fn model(&self, classes: usize) -> AdaTad {
+        let mut random = Rng::new(self.config.seed, Stream::Init, 0, 0);
+        AdaTad::init(&self.config.model(classes), &mut random, &self.device.clone().autodiff())
     }
 
     /// What learns and what does not, in plain words.
@@ -204,11 +212,6 @@ impl Session<'_> {
     ) -> Result<Dataset, DatasetError> {
         let progress = |done, total| self.observer.stage(Stage::Decode, done, total);
         Dataset::open(self.config, self.root, annotations, classes, subset, purpose, progress)
-    }
-
-    fn parameters(&self, classes: usize) -> ParameterCount {
-        let mut unused = adatad_data::random::Rng::new(0, adatad_data::random::Stream::Init, 0, 0);
-        AdaTad::init(&self.config.model(classes), &mut unused, &self.device.clone().autodiff()).parameters()
     }
 
     fn write_results(

@@ -79,26 +79,34 @@ pub struct Trained {
     pub steps: usize,
 }
 
-/// Trains, or goes on from the folder's checkpoint with `resume`. A set `stop` ends training after the present step, with
-/// a checkpoint written.
+/// Who watches training, and who may end it.
+#[derive(Clone, Copy)]
+pub struct Watch<'a> {
+    /// Set to stop after the present step.
+    pub stop: &'a AtomicBool,
+    /// Hears of every step.
+    pub observer: &'a dyn Observer,
+}
+
+/// Trains `model`, or goes on from the folder's checkpoint with `resume`; then the weights of `model` do not matter. When
+/// it is told to stop, the checkpoint is that of the last whole step.
+///
+/// `model` must be on the autodiff form of `device`.
 ///
 /// # Errors
 ///
 /// See [`TrainError`].
 pub fn train(
     config: &RunConfig,
-    classes: usize,
+    mut model: AdaTad,
     data: &Dataset,
     folder: &RunFolder,
     resume: bool,
     device: &Device,
-    stop: &AtomicBool,
-    observer: &dyn Observer,
+    watch: Watch<'_>,
 ) -> Result<Trained, TrainError> {
     let device = &device.clone().autodiff();
     let plan = Plan::new(config, data)?;
-    let mut initial = Rng::new(config.seed, Stream::Init, 0, 0);
-    let mut model = AdaTad::init(&config.model(classes), &mut initial, device);
     let mut average = WeightAverage::new(&model, config.schedule.average_decay);
     let mut optimizer = Optimizer::new(config.optimizer.clone());
     let mut normalizer =
@@ -154,8 +162,8 @@ pub fn train(
                 report.epoch_loss = epoch_losses.last().copied();
             }
             log.step(&report)?;
-            observer.step(&report);
-            if stop.load(Ordering::Relaxed) {
+            watch.observer.step(&report);
+            if watch.stop.load(Ordering::Relaxed) {
                 break;
             }
         }

@@ -234,7 +234,7 @@ impl RunConfig {
         positive("optimizer.backbone-learning-rate", self.optimizer.backbone_learning_rate)?;
         positive("optimizer.weight-decay", self.optimizer.weight_decay)?;
         positive("schedule.final-rate", self.schedule.final_rate)?;
-        if !(self.optimizer.clip_norm > 0.0) {
+        if self.optimizer.clip_norm.is_nan() || self.optimizer.clip_norm <= 0.0 {
             return Err(format!("optimizer.clip-norm is {}; it must be positive", self.optimizer.clip_norm));
         }
         if !(0.0..1.0).contains(&self.schedule.average_decay) {
