@@ -23,6 +23,8 @@ pub struct StepLosses {
     pub classification: f64,
     /// Distance-IoU loss of the segments.
     pub regression: f64,
+    /// Frame loss; 0 without one.
+    pub frame: f64,
     /// What was minimised.
     pub total: f64,
 }
@@ -60,11 +62,13 @@ pub fn gradients(
         let frame_loss = model.frame_loss(features.clone(), &batch.mask, &batch.truth);
         let predictions = model.detector.forward(features, &batch.mask, Some(&mut drop));
         let mut losses = model.detector.losses(&predictions, &batch.truth, |_| divisor);
-        if let Some(loss) = frame_loss {
-            losses.total = losses.total + loss * (1.0 / windows as f64);
-        }
+        let frame = match frame_loss {
+            Some(loss) => loss * (1.0 / windows as f64),
+            None => losses.total.zeros_like(),
+        };
+        losses.total = losses.total + frame.clone();
         let gradients = ModelGradients::of(&losses, &model);
-        let values = Tensor::cat(vec![losses.classification, losses.regression, losses.total], 0);
+        let values = Tensor::cat(vec![losses.classification, losses.regression, frame, losses.total], 0);
         (gradients.0, values)
     };
     let run = &run;
@@ -88,7 +92,8 @@ pub fn gradients(
         let values: Vec<f32> = values.to_data().iter::<f32>().collect();
         losses.classification += f64::from(values[0]);
         losses.regression += f64::from(values[1]);
-        losses.total += f64::from(values[2]);
+        losses.frame += f64::from(values[2]);
+        losses.total += f64::from(values[3]);
         let mut add = Add { sum: &mut sum, part };
         model.visit(&mut add);
     }

@@ -154,8 +154,12 @@ fn curves(log: &str) -> Vec<Chart> {
         Series { name: name.into(), points: points.collect() }
     };
     let chart = |title: &str, series: Vec<Series>| Chart { title: title.into(), x_label: "step".into(), series };
+    let mut losses = vec![series("total", "loss"), series("classes", "cls_loss"), series("segments", "reg_loss")];
+    if steps.iter().any(|step| step["frame_loss"] != 0.0) {
+        losses.push(series("frames", "frame_loss"));
+    }
     vec![
-        chart("Loss", vec![series("total", "loss"), series("classes", "cls_loss"), series("segments", "reg_loss")]),
+        chart("Loss", losses),
         chart("Learning rate", vec![series("detector", "rate")]),
         chart("Gradient norm", vec![series("before clipping", "grad_norm")]),
     ]

@@ -281,7 +281,7 @@ impl Log {
         let StepReport { step, epoch, losses, rate, norm, .. } = report;
         let line = json!({
             "kind": "step", "step": step, "epoch": epoch, "loss": losses.total, "cls_loss": losses.classification,
-            "reg_loss": losses.regression, "rate": rate, "grad_norm": norm,
+            "reg_loss": losses.regression, "frame_loss": losses.frame, "rate": rate, "grad_norm": norm,
         });
         let write = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
         write.map_err(|source| TrainError::Log { path: self.path.clone(), source })

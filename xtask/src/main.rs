@@ -19,19 +19,11 @@ use std::process::{Command, ExitCode};
 use args::Own;
 
 /// Verbs that are handed to `adatad`, each with what it does.
-const COMMAND: [(&str, &str); 12] = [
+const COMMAND: [(&str, &str); 4] = [
     ("train", "Train a detector; without a run file, the built-in demonstration"),
     ("eval", "Measure a trained run on a subset: mAP per overlap and class"),
     ("detect", "Find the actions in videos of any length"),
-    ("score", "mAP and recall of a result file against its ground truth"),
-    ("parity", "Compare this build with reference numbers"),
-    ("plan", "Parameters, arithmetic and memory of a run, before anything runs"),
-    ("weights", "Look into weight files, convert them"),
-    ("data", "Check, import, export or generate videos and labels"),
-    ("report", "Write the report of a finished run"),
-    ("config", "Show, compare or describe run files"),
-    ("doctor", "What this machine has: backends, memory, disk, video readers"),
-    ("completions", "Completions for a shell"),
+    ("data", "Generate the demonstration's videos and labels"),
 ];
 
 /// Verbs that are done here.

@@ -15,7 +15,7 @@ use crate::atomic;
 use crate::video::{VideoError, WriteOptions, write_mp4};
 
 /// Rises when the same options come to give another data set.
-const GENERATION: u32 = 2;
+const GENERATION: u32 = 3;
 
 /// Seconds between key frames: reading may start at any of them.
 const KEYFRAME_SECONDS: usize = 2;

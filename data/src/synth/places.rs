@@ -9,8 +9,9 @@ use super::script::{Action, Happening, Jam};
 use super::timeline::{Kind, Slot};
 use crate::random::Rng;
 
-/// How far from the middle of the picture an arm may reach, in scene pixels: its half width is inside the square.
-const REACH: f64 = HALF_SQUARE - 16.0;
+/// How far from the middle of the picture an arm may reach, in scene pixels: its half width is inside the square, also a
+/// little before and after it meets the belt.
+const REACH: f64 = HALF_SQUARE - 19.0;
 
 /// Tries to find a place where nothing is in the way; a crowded belt takes the last one.
 const TRIES: usize = 40;
@@ -95,7 +96,8 @@ impl<'a> Places<'a> {
             ((x, y), free)
         });
         self.taken.push((x - moved, x - moved, y));
-        Reach { x, y, grip, dwell: rng.uniform(0.07, 0.12), slant: rng.uniform(-6.0, 6.0), part: PartLook::draw(rng) }
+        let across = rng.uniform(14.0, 22.0);
+        Reach { x, y, grip, dwell: rng.uniform(0.07, 0.12), across, part: PartLook::draw(rng) }
     }
 
     fn jam(&mut self, rng: &mut Rng, slot: &Slot) -> Jam {

@@ -23,8 +23,9 @@ pub struct Reach {
     pub grip: f64,
     /// Fraction of the duration for which the gripper stays down before it grips, and again after.
     pub dwell: f64,
-    /// How far the arm comes from the side, in scene pixels at the top edge.
-    pub slant: f64,
+    /// How far left of the meeting place a pick comes from, and how far right of it it goes, in scene pixels: parts are
+    /// stored to the right of the picture.
+    pub across: f64,
     /// The part it takes or brings.
     pub part: PartLook,
 }
@@ -55,8 +56,9 @@ impl Reach {
         } else {
             1.0
         };
+        let side = if phase < self.grip { -1.0 } else { 1.0 };
         ArmPose {
-            x: self.x + self.slant * (1.0 - down),
+            x: self.x + side * self.across * (1.0 - down),
             y: mix(ARM_OUT, self.y, down),
             opening: 1.0 - smooth((phase - arrived) / self.dwell),
             load: (phase >= self.grip).then_some(self.part),
@@ -149,7 +151,7 @@ mod tests {
             y: 50.0,
             grip: 0.45,
             dwell: 0.08,
-            slant: 5.0,
+            across: 20.0,
             part: PartLook::draw(&mut Rng::new(0, Stream::Synth, 0, 0)),
         }
     }
@@ -173,11 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn a_pick_carries_its_part_to_the_right() {
+        let reach = reach();
+        assert_eq!([0.0, 0.45, 1.0].map(|phase| reach.pick(phase).x), [40.0, 60.0, 80.0]);
+    }
+
+    #[test]
     fn an_arm_moves_without_jumps() {
         let reach = reach();
         for k in 0..1000 {
             let (a, b) = (f64::from(k) / 1000.0, f64::from(k + 1) / 1000.0);
-            assert!((reach.pick(a).y - reach.pick(b).y).abs() < 0.5);
+            let (a, b) = (reach.pick(a), reach.pick(b));
+            assert!((a.y - b.y).abs() < 0.5 && (a.x - b.x).abs() < 0.5);
         }
     }
 

@@ -12,6 +12,11 @@ use crate::mask::Mask;
 /// Zero rows between two levels when all levels run as one sequence: as many as a kernel of 3 reaches.
 const GAP: usize = 1;
 
+/// Initial bias of the distances to start and end, in strides. Differs from the reference, which leaves PyTorch's default:
+/// distances pass a ReLU, and where one of the two begins below zero at every point it gets no gradient and stays there,
+/// so that every segment of that run begins, or ends, at its point.
+const REACH: f64 = 1.0;
+
 /// A layer norm per level (OpenTAD `FPNIdentity`).
 #[derive(Module, Debug)]
 pub struct Neck {
@@ -75,7 +80,7 @@ impl Head {
             cls_convs,
             reg_convs,
             cls_head: TemporalConv::init([c, classes, 3], Bias::Constant(prior), rng, device),
-            reg_head: TemporalConv::init([c, 2, 3], Bias::Default, rng, device),
+            reg_head: TemporalConv::init([c, 2, 3], Bias::Constant(REACH), rng, device),
             scale: (0..config.levels()).map(|_| Scale { scale: one() }).collect(),
         }
     }
