@@ -23,17 +23,17 @@ pub struct AdaptedBackbone {
 }
 
 impl AdaptedBackbone {
-    /// Draws the initial weights and decides what learns, once and for all.
-    pub fn init(vit: &VitConfig, adapter: &AdapterConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let backbone = Vit::init(vit, rng, device);
+    /// Draws the initial weights of the adapters around `vit` and decides what learns, once and for all.
+    pub fn init(vit: Vit, adapter: &AdapterConfig, rng: &mut dyn Rng, device: &Device) -> Self {
         let adapters = match adapter.mode {
             TuningMode::Frozen | TuningMode::Full => 0,
-            TuningMode::Adapter | TuningMode::Tia => vit.depth,
+            TuningMode::Adapter | TuningMode::Tia => vit.blocks.len(),
         };
         let temporal = adapter.mode == TuningMode::Tia;
+        let width = vit.width();
         Self {
-            vit: if adapter.backbone_learns() { with_fixed_positions(backbone) } else { backbone.no_grad() },
-            adapters: (0..adapters).map(|_| Tia::init(adapter, vit.width, temporal, rng, device)).collect(),
+            vit: if adapter.backbone_learns() { with_fixed_positions(vit) } else { vit.no_grad() },
+            adapters: (0..adapters).map(|_| Tia::init(adapter, width, temporal, rng, device)).collect(),
             mode: adapter.mode,
             centre_features: adapter.centre_features,
         }
@@ -50,14 +50,9 @@ impl AdaptedBackbone {
     /// - returns: `[b, f / 2, c]`
     pub fn forward(&self, frames: Tensor<5, Int>, mut rng: Option<&mut dyn Rng>) -> Tensor<3> {
         let [b, _, f, height, width] = frames.dims();
-        let k = f / VitConfig::CLIP_FRAMES;
-        assert_shape!(frames, [b, 3, k * VitConfig::CLIP_FRAMES, height, width]);
-        let clips = frames
-            .reshape([b, 3, k, VitConfig::CLIP_FRAMES, height, width])
-            .permute([0, 2, 1, 3, 4, 5])
-            .reshape([b * k, 3, VitConfig::CLIP_FRAMES, height, width]);
+        assert_shape!(frames, [b, 3, f / VitConfig::CLIP_FRAMES * VitConfig::CLIP_FRAMES, height, width]);
 
-        let mut x = self.vit.embed(normalise(clips)); // [n, tokens, c]
+        let mut x = self.vit.embed(normalise(clips(frames))); // [n, tokens, c]
         for (i, block) in self.vit.blocks.iter().enumerate() {
             x = block.forward(x, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
             if let Some(adapter) = self.adapters.get(i) {
@@ -70,6 +65,24 @@ impl AdaptedBackbone {
         let features = if self.centre_features { pooled.clone() - pooled.mean_dim(1) } else { pooled };
         if self.mode == TuningMode::Frozen { features.detach() } else { features }
     }
+}
+
+/// Cuts windows into clips: clip `k` of window `b` becomes row `b * clips + k`.
+///
+/// # Shapes
+///
+/// - `frames`: `[b, 3, f, height, width]`, `f` a multiple of 16
+/// - returns: `[n, 3, 16, height, width]`
+pub fn clips(frames: Tensor<5, Int>) -> Tensor<5, Int> {
+    let [b, _, f, height, width] = frames.dims();
+    let k = f / VitConfig::CLIP_FRAMES;
+    frames.reshape([b, 3, k, VitConfig::CLIP_FRAMES, height, width]).permute([0, 2, 1, 3, 4, 5]).reshape([
+        b * k,
+        3,
+        VitConfig::CLIP_FRAMES,
+        height,
+        width,
+    ])
 }
 
 /// The position table is a parameter only to be stored; it learns in no mode.

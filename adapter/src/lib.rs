@@ -8,7 +8,7 @@ mod config;
 mod resample;
 mod tia;
 
-pub use adapted::AdaptedBackbone;
+pub use adapted::{AdaptedBackbone, clips};
 pub use config::{AdapterConfig, AdapterConfigError, TuningMode};
 pub use resample::{linear_matrix, resample};
 pub use tia::{DepthwiseWeights, PointwiseWeights, Temporal, Tia};

@@ -37,6 +37,18 @@ impl Attention {
         }
     }
 
+    /// All weights 0.
+    pub fn blank(config: &VitConfig, device: &Device) -> Self {
+        let c = config.width;
+        Self {
+            qkv: Linear { bias: None, ..init::blank_linear([c, 3 * c], device) },
+            q_bias: init::constant([c], 0.0, device),
+            v_bias: init::constant([c], 0.0, device),
+            proj: init::blank_linear([c, c], device),
+            heads: config.heads,
+        }
+    }
+
     /// # Shapes
     ///
     /// - `x`: `[n, tokens, c]`

@@ -42,6 +42,14 @@ pub struct VitConfig {
     pub position_grid: usize,
     /// Stochastic depth of the last block, in training; it grows linearly from 0 at the first block.
     pub drop_path: f64,
+    /// Epsilon of the layer norms: 1e-6 in VideoMAE (PyTorch's default would be 1e-5), 1e-12 in weights that were
+    /// trained with Hugging Face's.
+    #[serde(default = "norm_epsilon")]
+    pub norm_epsilon: f64,
+}
+
+fn norm_epsilon() -> f64 {
+    VitConfig::NORM_EPSILON
 }
 
 /// A configuration that cannot be built.
@@ -73,9 +81,29 @@ pub enum VitConfigError {
         /// The value given.
         value: f64,
     },
+    /// An epsilon that is none.
+    #[error("backbone.norm-epsilon is {value}; it must be positive, such as 1e-6")]
+    NormEpsilon {
+        /// The value given.
+        value: f64,
+    },
 }
 
 impl Preset {
+    /// All of them, smallest first.
+    pub const ALL: [Self; 5] = [Self::VideomaeS, Self::VideomaeB, Self::VideomaeL, Self::VideomaeH, Self::VideomaeV2G];
+
+    /// Its name, as in run files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Preset::VideomaeS => "videomae-s",
+            Preset::VideomaeB => "videomae-b",
+            Preset::VideomaeL => "videomae-l",
+            Preset::VideomaeH => "videomae-h",
+            Preset::VideomaeV2G => "videomae-v2-g",
+        }
+    }
+
     /// The configuration of this size: VideoMAE paper, table 8; VideoMAEv2 paper, appendix (giant: MLP 48/11, patch 14).
     pub fn config(self) -> VitConfig {
         let (width, depth, heads, mlp, patch) = match self {
@@ -85,7 +113,16 @@ impl Preset {
             Preset::VideomaeH => (1280, 32, 16, 5120, 16),
             Preset::VideomaeV2G => (1408, 40, 16, 6144, 14),
         };
-        VitConfig { width, depth, heads, mlp, patch, position_grid: 224 / patch, drop_path: 0.1 }
+        VitConfig {
+            width,
+            depth,
+            heads,
+            mlp,
+            patch,
+            position_grid: 224 / patch,
+            drop_path: 0.1,
+            norm_epsilon: VitConfig::NORM_EPSILON,
+        }
     }
 }
 
@@ -96,6 +133,20 @@ impl VitConfig {
     pub const TUBELET: usize = TUBELET;
     /// Tokens of one clip along time.
     pub const CLIP_TOKENS: usize = CLIP_FRAMES / TUBELET;
+    /// VideoMAE's epsilon of layer norms.
+    pub const NORM_EPSILON: f64 = 1e-6;
+
+    /// Heads of the published transformer of this width; `None` if there is none.
+    pub fn published_heads(width: usize) -> Option<usize> {
+        Preset::ALL.map(Preset::config).into_iter().find(|config| config.width == width).map(|config| config.heads)
+    }
+
+    /// The published size with these blocks; `None` if there is none. Input size, stochastic depth and epsilon may
+    /// differ.
+    pub fn preset(&self) -> Option<Preset> {
+        let sizes = |config: &Self| (config.width, config.depth, config.heads, config.mlp, config.patch);
+        Preset::ALL.into_iter().find(|preset| sizes(&preset.config()) == sizes(self))
+    }
 
     /// Refuses what cannot be built.
     ///
@@ -122,6 +173,9 @@ impl VitConfig {
         if !(0.0..1.0).contains(&self.drop_path) {
             return Err(VitConfigError::DropPath { value: self.drop_path });
         }
+        if self.norm_epsilon.is_nan() || self.norm_epsilon <= 0.0 {
+            return Err(VitConfigError::NormEpsilon { value: self.norm_epsilon });
+        }
         Ok(())
     }
 
@@ -133,14 +187,38 @@ impl VitConfig {
         }
     }
 
-    /// Number of parameters, the position table (a fixed function) and the unused classification norm left out.
+    /// Every parameter with its shape in PyTorch's layout, in the order of VideoMAE's checkpoints. The position table, a
+    /// fixed function, and the classification norm, which AdaTAD never applies, are left out.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let (c, hidden, p) = (self.width, self.mlp, self.patch);
+        let mut tensors = vec![
+            ("patch_embed.projection.weight".to_owned(), vec![c, 3, TUBELET, p, p]),
+            ("patch_embed.projection.bias".to_owned(), vec![c]),
+        ];
+        for block in 0..self.depth {
+            let parameters: [(&str, &[usize]); 13] = [
+                ("norm1.weight", &[c]),
+                ("norm1.bias", &[c]),
+                ("attn.q_bias", &[c]),
+                ("attn.v_bias", &[c]),
+                ("attn.qkv.weight", &[3 * c, c]),
+                ("attn.proj.weight", &[c, c]),
+                ("attn.proj.bias", &[c]),
+                ("norm2.weight", &[c]),
+                ("norm2.bias", &[c]),
+                ("mlp.fc1.weight", &[hidden, c]),
+                ("mlp.fc1.bias", &[hidden]),
+                ("mlp.fc2.weight", &[c, hidden]),
+                ("mlp.fc2.bias", &[c]),
+            ];
+            tensors.extend(parameters.map(|(name, shape)| (format!("blocks.{block}.{name}"), shape.to_vec())));
+        }
+        tensors
+    }
+
+    /// Number of parameters in [`tensors`](Self::tensors).
     pub fn parameters(&self) -> usize {
-        let (c, hidden) = (self.width, self.mlp);
-        let patch = 3 * TUBELET * self.patch * self.patch * c + c;
-        let norms = 4 * c;
-        let attention = 3 * c * c + 2 * c + c * c + c;
-        let mlp = 2 * c * hidden + hidden + c;
-        patch + self.depth * (norms + attention + mlp)
+        self.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 }
 

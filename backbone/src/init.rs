@@ -34,3 +34,8 @@ pub fn linear([inputs, outputs]: [usize; 2], gain: f64, rng: &mut dyn Rng, devic
         bias: Some(draw([outputs], fan_in_uniform(inputs), rng, device)),
     }
 }
+
+/// A linear layer `[inputs, outputs]` of zeros.
+pub fn blank_linear([inputs, outputs]: [usize; 2], device: &Device) -> Linear {
+    Linear { weight: constant([inputs, outputs], 0.0, device), bias: Some(constant([outputs], 0.0, device)) }
+}

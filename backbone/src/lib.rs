@@ -9,9 +9,10 @@ pub mod init;
 mod patch;
 mod position;
 mod vit;
+pub mod weights;
 
 pub use attention::Attention;
 pub use config::{Preset, VitConfig, VitConfigError};
 pub use patch::{PatchEmbed, normalise};
 pub use position::{bicubic_matrix, sinusoid};
-pub use vit::{Block, DropRate, Mlp, Vit};
+pub use vit::{Block, DropRate, Mlp, Vit, resize_positions};

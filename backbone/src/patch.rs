@@ -73,12 +73,15 @@ impl PatchEmbed {
             weights.iter_mut().for_each(|w| *w *= FILTER_NORM / norm);
         }
         let weight = TensorData::new(weight, [c, 3, tubelet, p, p]);
-        Self {
-            projection: PatchProjection {
-                weight: Param::from_data(weight, device),
-                bias: init::constant([c], 0.0, device),
-            },
-        }
+        let weight = Param::from_data(weight, device);
+        Self { projection: PatchProjection { weight, bias: init::constant([c], 0.0, device) } }
+    }
+
+    /// All weights 0.
+    pub fn blank(config: &VitConfig, device: &Device) -> Self {
+        let (c, p) = (config.width, config.patch);
+        let weight = init::constant([c, 3, VitConfig::TUBELET, p, p], 0.0, device);
+        Self { projection: PatchProjection { weight, bias: init::constant([c], 0.0, device) } }
     }
 
     /// Tokens in the order time, row, column. Rows and columns of pixels beyond the last whole patch are not seen

@@ -10,9 +10,6 @@ use rand_core::Rng;
 
 use crate::{Attention, PatchEmbed, VitConfig, bicubic_matrix, init, sinusoid};
 
-/// VideoMAE's layer norms; PyTorch's default would be 1e-5.
-const NORM_EPSILON: f64 = 1e-6;
-
 /// Initial weights of the MLP, in units of PyTorch's default. At the default a block hardly changes what passes through
 /// it, and the mean over space then keeps little more than a blurred picture: a backbone without a checkpoint would have
 /// to learn to see before the detector can learn anything. A checkpoint overwrites them.
@@ -80,17 +77,26 @@ pub struct Block {
 impl Block {
     /// Draws the initial weights of block `index`.
     pub fn init(config: &VitConfig, index: usize, rng: &mut dyn Rng, device: &Device) -> Self {
-        let norm = || LayerNormConfig::new(config.width).with_epsilon(NORM_EPSILON).init(device);
-        Self {
-            norm1: norm(),
-            attn: Attention::init(config, rng, device),
-            norm2: norm(),
-            mlp: Mlp {
-                fc1: init::linear([config.width, config.mlp], FC1_GAIN, rng, device),
-                fc2: init::linear([config.mlp, config.width], FC2_GAIN, rng, device),
-            },
-            drop: DropRate(config.drop_rate(index)),
-        }
+        let mlp = |rng: &mut dyn Rng| Mlp {
+            fc1: init::linear([config.width, config.mlp], FC1_GAIN, rng, device),
+            fc2: init::linear([config.mlp, config.width], FC2_GAIN, rng, device),
+        };
+        let attn = Attention::init(config, rng, device);
+        Self::of(config, index, attn, mlp(rng), device)
+    }
+
+    /// Block `index` with all weights 0.
+    pub fn blank(config: &VitConfig, index: usize, device: &Device) -> Self {
+        let mlp = Mlp {
+            fc1: init::blank_linear([config.width, config.mlp], device),
+            fc2: init::blank_linear([config.mlp, config.width], device),
+        };
+        Self::of(config, index, Attention::blank(config, device), mlp, device)
+    }
+
+    fn of(config: &VitConfig, index: usize, attn: Attention, mlp: Mlp, device: &Device) -> Self {
+        let norm = || LayerNormConfig::new(config.width).with_epsilon(config.norm_epsilon).init(device);
+        Self { norm1: norm(), attn, norm2: norm(), mlp, drop: DropRate(config.drop_rate(index)) }
     }
 
     /// `u = x + attn(norm1(x))`, `u + mlp(norm2(u))`; with `rng`, each branch of each clip may be dropped.
@@ -123,14 +129,28 @@ pub struct Vit {
 impl Vit {
     /// Draws the initial weights.
     pub fn init(config: &VitConfig, rng: &mut dyn Rng, device: &Device) -> Self {
+        let patch_embed = PatchEmbed::init(config, rng, device);
+        let blocks = (0..config.depth).map(|i| Block::init(config, i, rng, device)).collect();
+        Self::of(config, patch_embed, blocks, device)
+    }
+
+    /// A transformer with all weights 0, to be filled from a file. Memory that is 0 from the start is not touched, so
+    /// that this takes no time, and loading takes no memory twice.
+    pub fn blank(config: &VitConfig, device: &Device) -> Self {
+        let blocks = (0..config.depth).map(|i| Block::blank(config, i, device)).collect();
+        Self::of(config, PatchEmbed::blank(config, device), blocks, device)
+    }
+
+    fn of(config: &VitConfig, patch_embed: PatchEmbed, blocks: Vec<Block>, device: &Device) -> Self {
         let tokens = VitConfig::CLIP_TOKENS * config.position_grid * config.position_grid;
         let positions = TensorData::new(sinusoid(tokens, config.width), [1, tokens, config.width]);
-        Self {
-            patch_embed: PatchEmbed::init(config, rng, device),
-            pos_embed: Param::from_data(positions, device).set_require_grad(false),
-            blocks: (0..config.depth).map(|i| Block::init(config, i, rng, device)).collect(),
-            position_grid: config.position_grid,
-        }
+        let pos_embed = Param::from_data(positions, device).set_require_grad(false);
+        Self { patch_embed, pos_embed, blocks, position_grid: config.position_grid }
+    }
+
+    /// Channels of a token.
+    pub fn width(&self) -> usize {
+        self.patch_embed.projection.bias.dims()[0]
     }
 
     /// Rows and columns of patches in frames of this size, in pixels.
@@ -154,18 +174,26 @@ impl Vit {
     }
 
     /// The position table for a grid of `h x w` patches: `[1, 8 * h * w, c]`.
-    pub fn positions(&self, [h, w]: [usize; 2]) -> Tensor<3> {
-        let table = self.pos_embed.val();
-        let g = self.position_grid;
-        if [h, w] == [g, g] {
-            return table;
-        }
-        let [_, tokens, c] = table.dims();
-        let t = tokens / (g * g);
-        let device = table.device();
-        let resize = |to| Tensor::<2>::from_data(TensorData::new(bicubic_matrix(g, to), [to, g]), &device);
-        let rows = resize(h).unsqueeze::<3>().matmul(table.reshape([t, g, g * c])); // [t, h, g*c]
-        let both = resize(w).unsqueeze::<3>().matmul(rows.reshape([t * h, g, c])); // [t*h, w, c]
-        both.reshape([1, t * h * w, c])
+    pub fn positions(&self, grid: [usize; 2]) -> Tensor<3> {
+        resize_positions(self.pos_embed.val(), self.position_grid, grid)
     }
+}
+
+/// Resizes a position table bicubically, time slice by time slice.
+///
+/// # Shapes
+///
+/// - `table`: `[1, t * grid * grid, c]`
+/// - returns: `[1, t * h * w, c]`
+pub fn resize_positions(table: Tensor<3>, grid: usize, [h, w]: [usize; 2]) -> Tensor<3> {
+    if [h, w] == [grid, grid] {
+        return table;
+    }
+    let [_, tokens, c] = table.dims();
+    let t = tokens / (grid * grid);
+    let device = table.device();
+    let resize = |to| Tensor::<2>::from_data(TensorData::new(bicubic_matrix(grid, to), [to, grid]), &device);
+    let rows = resize(h).unsqueeze::<3>().matmul(table.reshape([t, grid, grid * c])); // [t, h, grid*c]
+    let both = resize(w).unsqueeze::<3>().matmul(rows.reshape([t * h, grid, c])); // [t*h, w, c]
+    both.reshape([1, t * h * w, c])
 }

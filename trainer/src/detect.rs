@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use adatad_backbone::Vit;
 use adatad_data::classes::{ClassError, ClassList};
 use adatad_data::frames::{FrameStore, StoreOptions};
 use adatad_data::random::{Rng, Stream};
@@ -95,7 +96,8 @@ impl Detector {
         let classes = ClassList::load(folder.classes())?;
         // The weights come from the file; what is drawn before does not matter.
         let mut unused = Rng::new(config.seed, Stream::Init, 0, 0);
-        let mut model = AdaTad::init(&config.model(classes.len()), &mut unused, device);
+        let vit = Vit::blank(&config.backbone, device);
+        let mut model = AdaTad::around(vit, &config.model(classes.len()), &mut unused, device);
         weights::load(&mut model, &weights)?;
         Self::new(&config, classes, model.valid(), device)
     }

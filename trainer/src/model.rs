@@ -1,7 +1,7 @@
 //! The whole model: an adapter-tuned backbone and a detector, trained end to end.
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, resample};
-use adatad_backbone::{VitConfig, init};
+use adatad_backbone::{Vit, VitConfig, init};
 use adatad_detector::actionformer::{ActionFormer, ActionFormerConfig, Predictions};
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
@@ -52,9 +52,15 @@ pub struct ParameterCount {
 impl AdaTad {
     /// Draws the initial weights. `device` decides whether gradients can be taken.
     pub fn init(config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
+        let vit = Vit::init(&config.backbone, rng, device);
+        Self::around(vit, config, rng, device)
+    }
+
+    /// Draws the initial weights of everything but the transformer, which comes from elsewhere.
+    pub fn around(vit: Vit, config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
         let ModelConfig { backbone, adapter, detector, classes, window_steps, frame_loss } = config;
         Self {
-            backbone: AdaptedBackbone::init(backbone, adapter, rng, device),
+            backbone: AdaptedBackbone::init(vit, adapter, rng, device),
             detector: ActionFormer::init(detector, [backbone.width, *classes, *window_steps], rng, device),
             frame_head: (*frame_loss > 0.0).then(|| init::linear([backbone.width, *classes], 1.0, rng, device)),
             window_steps: *window_steps,
@@ -108,6 +114,15 @@ impl AdaTad {
         let valid = mask.tensor(&device);
         let count = valid.clone().sum().clamp_min(1.0) * classes as f64;
         Some((entropy * valid).sum() / count * self.frame_loss)
+    }
+
+    /// Number of parameters in the transformer (without its position table), the adapters, and the detector with the frame
+    /// head.
+    pub fn parts(&self) -> [usize; 3] {
+        let AdaptedBackbone { vit, adapters, .. } = &self.backbone;
+        let table = vit.pos_embed.shape().num_elements();
+        let detector = self.detector.num_params() + self.frame_head.num_params();
+        [vit.num_params() - table, adapters.num_params(), detector]
     }
 
     /// How large the model is and how much of it learns.

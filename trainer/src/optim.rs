@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use adatad_detector::losses::Losses;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamW, AdamWConfig, AdamWState, GradientsParams, Optimizer as _};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Gradients, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::weights::file_name;
 
 /// OpenTAD's; Burn's own default would be 1e-5.
-const EPSILON: f32 = 1e-8;
+pub(crate) const EPSILON: f32 = 1e-8;
 
 /// Learning rates and decay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,7 +76,12 @@ pub struct ModelGradients(pub(crate) GradientsParams);
 impl ModelGradients {
     /// Runs the backward pass.
     pub fn of<M: Module>(losses: &Losses, model: &M) -> Self {
-        Self(GradientsParams::from_grads(losses.total.backward(), model))
+        Self::from_backward(losses.total.backward(), model)
+    }
+
+    /// Gradients of a backward pass that was run elsewhere.
+    pub fn from_backward<M: Module>(gradients: Gradients, model: &M) -> Self {
+        Self(GradientsParams::from_grads(gradients, model))
     }
 
     /// Euclidean norm over every parameter's gradient: one number read back from the device.
@@ -97,32 +102,46 @@ impl ModelGradients {
 
     /// The gradient of every parameter that has one, under the name and in the layout of a weights file.
     pub fn by_file_name<M: Module>(&self, model: &M) -> BTreeMap<String, TensorData> {
-        struct Collect<'a> {
-            gradients: &'a GradientsParams,
-            path: Vec<String>,
-            in_linear: bool,
-            found: BTreeMap<String, TensorData>,
-        }
-        impl ModuleVisitor for Collect<'_> {
-            fn enter_module(&mut self, name: &str, container: &str) {
-                self.path.push(name.to_owned());
-                self.in_linear = container == "Struct:Linear";
-            }
-            fn exit_module(&mut self, _: &str, _: &str) {
-                self.path.pop();
-            }
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                if let Some(gradient) = self.gradients.get::<D>(param.id) {
-                    let is_matrix = self.in_linear && D == 2;
-                    let gradient = if is_matrix { gradient.transpose() } else { gradient };
-                    self.found.insert(file_name(&self.path.join(".")), gradient.to_data());
-                }
-            }
-        }
-        let mut collect = Collect { gradients: &self.0, path: Vec::new(), in_linear: false, found: BTreeMap::new() };
-        model.visit(&mut collect);
-        collect.found
+        by_file_name(model, Some(&self.0))
     }
+}
+
+/// Every parameter, under the name and in the layout of a weights file.
+pub fn parameters_by_file_name<M: Module>(model: &M) -> BTreeMap<String, TensorData> {
+    by_file_name(model, None)
+}
+
+/// Parameters, or those of `gradients`.
+fn by_file_name<M: Module>(model: &M, gradients: Option<&GradientsParams>) -> BTreeMap<String, TensorData> {
+    struct Collect<'a> {
+        gradients: Option<&'a GradientsParams>,
+        path: Vec<String>,
+        in_linear: bool,
+        found: BTreeMap<String, TensorData>,
+    }
+    impl ModuleVisitor for Collect<'_> {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.push(name.to_owned());
+            self.in_linear = container == "Struct:Linear";
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let tensor = match self.gradients {
+                Some(gradients) => gradients.get::<D>(param.id),
+                None => Some(param.val().inner()),
+            };
+            if let Some(tensor) = tensor {
+                let is_matrix = self.in_linear && D == 2;
+                let tensor = if is_matrix { tensor.transpose() } else { tensor };
+                self.found.insert(file_name(&self.path.join(".")), tensor.to_data());
+            }
+        }
+    }
+    let mut collect = Collect { gradients, path: Vec::new(), in_linear: false, found: BTreeMap::new() };
+    model.visit(&mut collect);
+    collect.found
 }
 
 /// Any tensor as one row.

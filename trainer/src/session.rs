@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use adatad_adapter::TuningMode;
+use adatad_backbone::Vit;
+use adatad_backbone::weights::VitWeights;
 use adatad_data::annotation::{AnnotationError, Annotations};
 use adatad_data::classes::{ClassError, ClassList, ListFault};
 use adatad_data::frames::video_path;
@@ -63,6 +65,9 @@ pub enum SessionError {
     /// The weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// Pretrained weights of the backbone.
+    #[error(transparent)]
+    Pretrained(#[from] adatad_backbone::weights::WeightsError),
     /// The run folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -121,7 +126,7 @@ impl Session<'_> {
 
         let data = self.open(&annotations, &classes, &self.config.data.training_subset, Purpose::Training)?;
         let watch = Watch { stop: self.stop, observer: self.observer };
-        let model = self.model(classes.len());
+        let model = self.model(classes.len())?;
         let parameters = model.parameters();
         let trained = train(self.config, model, &data, self.folder, resume, self.device, watch)?;
         drop(data);
@@ -158,18 +163,29 @@ impl Session<'_> {
     }
 
     /// The model as training begins with it.
-    fn model(&self, classes: usize) -> AdaTad {
-        let mut random = Rng::new(self.config.seed, Stream::Init, 0, 0);
-        AdaTad::init(&self.config.model(classes), &mut random, &self.device.clone().autodiff())
+    fn model(&self, classes: usize) -> Result<AdaTad, SessionError> {
+        let random = &mut Rng::new(self.config.seed, Stream::Init, 0, 0);
+        let (config, device) = (self.config.model(classes), &self.device.clone().autodiff());
+        let Some(given) = &self.config.weights else { return Ok(AdaTad::init(&config, random, device)) };
+        let pretrained = VitWeights::open(&self.root.join(&given.backbone), given.state_dict.as_deref())?;
+        // Where the file may lack something, that must be random.
+        let mut vit = match given.allow_missing.is_empty() {
+            true => Vit::blank(&config.backbone, device),
+            false => Vit::init(&config.backbone, random, device),
+        };
+        pretrained.load(&mut vit, &config.backbone, &given.allow_missing)?;
+        Ok(AdaTad::around(vit, &config, random, device))
     }
 
     /// What learns and what does not, in plain words.
     pub fn plain_words(&self) -> Vec<String> {
         let adapter = &self.config.adapter;
-        let backbone = if adapter.backbone_learns() {
-            "The backbone has no pretrained weights at this size: it starts from random weights and learns too."
-        } else {
-            "The backbone is frozen: none of its weights changes."
+        let backbone = match (&self.config.weights, adapter.backbone_learns()) {
+            (None, _) => {
+                "The backbone has no pretrained weights at this size: it starts from random weights and learns too."
+            }
+            (Some(_), true) => "The backbone starts from pretrained weights and learns too.",
+            (Some(_), false) => "The backbone is pretrained and frozen: none of its weights changes.",
         };
         let adapters = match adapter.mode {
             TuningMode::Tia => "A Temporal-Informative Adapter after each of its blocks learns.",

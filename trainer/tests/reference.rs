@@ -41,6 +41,7 @@ fn model_config(sidecar: &Value) -> ModelConfig {
             patch,
             position_grid: number(&vit["img_size"]) / patch,
             drop_path: 0.0,
+            norm_epsilon: VitConfig::NORM_EPSILON,
         },
         adapter: AdapterConfig {
             mode: TuningMode::Tia,

@@ -19,10 +19,13 @@ use std::process::{Command, ExitCode};
 use args::Own;
 
 /// Verbs that are handed to `adatad`, each with what it does.
-const COMMAND: [(&str, &str); 4] = [
+const COMMAND: [(&str, &str); 7] = [
     ("train", "Train a detector; without a run file, the built-in demonstration"),
     ("eval", "Measure a trained run on a subset: mAP per overlap and class"),
     ("detect", "Find the actions in videos of any length"),
+    ("parity", "Compare this build with reference numbers"),
+    ("plan", "Parameters, arithmetic and memory, before anything runs"),
+    ("weights", "Look into files of pretrained weights, convert them"),
     ("data", "Generate the demonstration's videos and labels"),
 ];
 

@@ -97,6 +97,30 @@ pub enum ActionFormerConfigError {
 }
 
 impl ActionFormerConfig {
+    /// The detector of AdaTAD on THUMOS-14 (OpenTAD `configs/adatad/thumos`).
+    pub fn thumos() -> Self {
+        let edges = [0.0, 4.0, 8.0, 16.0, 32.0, 64.0, 10_000.0];
+        Self {
+            channels: 512,
+            embed_convs: 2,
+            stem_blocks: 2,
+            heads: 4,
+            attention_window: None,
+            absolute_positions: false,
+            input_dropout: 0.0,
+            path_dropout: 0.1,
+            head_convs: 2,
+            regression_ranges: edges.windows(2).map(|pair| [pair[0], pair[1]]).collect(),
+            centre_radius: 1.5,
+            class_prior: 0.01,
+            label_smoothing: 0.0,
+            loss_weight: 1.0,
+            loss_normalizer: 100.0,
+            loss_normalizer_momentum: 0.9,
+            filter_similar: true,
+        }
+    }
+
     /// Levels of the pyramid.
     pub fn levels(&self) -> usize {
         self.regression_ranges.len()

@@ -4,9 +4,12 @@ mod data;
 mod detect;
 mod device;
 mod eval;
+mod parity;
+mod plan;
 mod progress;
 mod stop;
 mod train;
+mod weights;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -34,6 +37,10 @@ enum Verb {
     Train(train::Train),
     Eval(eval::Eval),
     Detect(detect::Detect),
+    Parity(parity::Parity),
+    Plan(plan::Plan),
+    #[command(subcommand)]
+    Weights(weights::Weights),
     #[command(subcommand)]
     Data(data::Data),
 }
@@ -41,6 +48,8 @@ enum Verb {
 /// How a verb ended.
 enum Ending {
     Done,
+    /// A check says no.
+    Failed,
     Stopped,
 }
 
@@ -53,16 +62,29 @@ pub(crate) fn run() -> ExitCode {
         Verb::Train(verb) => verb.run(&clock),
         Verb::Eval(verb) => verb.run(&clock),
         Verb::Detect(verb) => verb.run(&clock),
+        Verb::Parity(verb) => verb.run(&clock),
+        Verb::Plan(verb) => verb.run(&clock),
+        Verb::Weights(verb) => verb.run(&clock),
         Verb::Data(verb) => verb.run(&clock),
     };
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Failed) => ExitCode::FAILURE,
         Ok(Ending::Stopped) => ExitCode::from(STOPPED),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", message(&error));
             ExitCode::from(BAD_INPUT)
         }
     }
+}
+
+/// An error with its causes, each told once: some errors tell their cause themselves.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said {
+        said if said.is_empty() => cause,
+        said if said.contains(&cause) => said,
+        said => format!("{said}: {cause}"),
+    })
 }
 
 /// When the command began, and what the process had used by then (a launcher may have run in it before).

@@ -133,7 +133,8 @@ impl Train {
         let mut config = RunConfig::load(run, &self.set)?;
         let folder = std::path::absolute(run).with_context(|| run.display().to_string())?;
         let folder = folder.parent().unwrap_or(&folder).to_path_buf();
-        for path in [&mut config.data.annotations, &mut config.data.videos] {
+        let weights = config.weights.as_mut().map(|weights| &mut weights.backbone);
+        for path in [&mut config.data.annotations, &mut config.data.videos].into_iter().chain(weights) {
             *path = folder.join(&*path);
         }
         Ok(config)

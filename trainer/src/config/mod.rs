@@ -33,6 +33,9 @@ pub struct RunConfig {
     pub window: WindowConfig,
     /// The video transformer.
     pub backbone: VitConfig,
+    /// Its pretrained weights; without them it starts from random weights, and must learn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsConfig>,
     /// What learns in it.
     pub adapter: AdapterConfig,
     /// The detector.
@@ -133,6 +136,20 @@ pub struct WindowConfig {
     pub overlap: f64,
 }
 
+/// Pretrained weights of the backbone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct WeightsConfig {
+    /// A file (PyTorch or safetensors) or a folder from Hugging Face. Relative paths start at the run file's folder.
+    pub backbone: PathBuf,
+    /// Which dict of tensors in the file; by default averaged weights are taken before others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dict: Option<String>,
+    /// Parameters that the file may lack: they keep their random initial values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow_missing: Vec<String>,
+}
+
 /// From predictions to segments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -217,6 +234,14 @@ impl RunConfig {
         self.backbone.check().map_err(|e| say(&e))?;
         self.adapter.check(self.backbone.width).map_err(|e| say(&e))?;
         self.detector.check(self.window.size).map_err(|e| say(&e))?;
+        self.inference.suppression.check().map_err(|e| format!("inference.suppression: {e}"))?;
+        if self.weights.is_none() && !self.adapter.backbone_learns() {
+            return Err(
+                "the backbone is frozen (adapter.train-backbone is false), but has no pretrained weights: give \
+                        weights.backbone = \"FILE\", or let it learn"
+                    .into(),
+            );
+        }
         let clip = VitConfig::CLIP_FRAMES;
         let frames = self.window.size * self.window.scale_factor;
         if frames == 0 || !frames.is_multiple_of(clip) {

@@ -1,0 +1,120 @@
+//! The reference's description of a model, in our words.
+
+use adatad_adapter::{AdapterConfig, TuningMode};
+use adatad_backbone::VitConfig;
+use adatad_detector::actionformer::ActionFormerConfig;
+use serde_json::Value;
+
+use super::fixture::Unusable;
+use crate::model::ModelConfig;
+use crate::optim::OptimizerConfig;
+
+/// A model on frames.
+pub(super) fn model(description: &Value) -> Result<ModelConfig, Unusable> {
+    let vit = &description["backbone"]["backbone"];
+    let (width, patch) = (size(vit, "embed_dims")?, size(vit, "patch_size")?);
+    let depth = size(vit, "depth")?;
+    let with_adapter: Vec<usize> = match &vit["adapter_index"] {
+        Value::Array(blocks) => blocks.iter().filter_map(Value::as_u64).map(|block| block as usize).collect(),
+        _ => Vec::new(),
+    };
+    let mode = match with_adapter.len() {
+        0 => TuningMode::Frozen,
+        all if all == depth => TuningMode::Tia,
+        _ => return Err(Unusable(format!("adapters in blocks {with_adapter:?} only are not supported"))),
+    };
+    let ratio = vit["adapter_mlp_ratio"].as_f64().unwrap_or(0.25);
+    Ok(ModelConfig {
+        backbone: VitConfig {
+            width,
+            depth,
+            heads: size(vit, "num_heads")?,
+            mlp: (width as f64 * number(vit, "mlp_ratio")?) as usize,
+            patch,
+            position_grid: size(vit, "img_size")? / patch,
+            drop_path: 0.0, // off when the fixtures were made
+            norm_epsilon: vit["norm_cfg"]["eps"].as_f64().unwrap_or(VitConfig::NORM_EPSILON),
+        },
+        adapter: AdapterConfig {
+            mode,
+            reduction: (1.0 / ratio).round() as usize,
+            kernel: 3,
+            train_backbone: false,
+            centre_features: false,
+        },
+        detector: detector(description)?,
+        classes: classes(description)?,
+        window_steps: window_steps(description)?,
+        frame_loss: 0.0,
+    })
+}
+
+/// An ActionFormer.
+pub(super) fn detector(description: &Value) -> Result<ActionFormerConfig, Unusable> {
+    let (projection, head) = (&description["projection"], &description["rpn_head"]);
+    let ranges = &head["prior_generator"]["regression_range"];
+    let ranges: Option<Vec<[f64; 2]>> =
+        ranges.as_array().and_then(|all| all.iter().map(|r| Some([r[0].as_f64()?, r[1].as_f64()?])).collect());
+    let arch = |at: usize| projection["arch"][at].as_u64().map(|n| n as usize).ok_or_else(|| lacks("arch"));
+    Ok(ActionFormerConfig {
+        channels: size(projection, "out_channels")?,
+        embed_convs: arch(0)?,
+        stem_blocks: arch(1)?,
+        heads: size(&projection["attn_cfg"], "n_head")?,
+        attention_window: projection["attn_cfg"]["n_mha_win_size"].as_u64().map(|window| window as usize),
+        absolute_positions: projection["use_abs_pe"].as_bool().unwrap_or(false),
+        input_dropout: 0.0,
+        path_dropout: projection["path_pdrop"].as_f64().unwrap_or(0.0),
+        head_convs: size(head, "num_convs")?,
+        regression_ranges: ranges.ok_or_else(|| lacks("regression_range"))?,
+        centre_radius: number(head, "center_sample_radius")?,
+        class_prior: number(head, "cls_prior_prob")?,
+        label_smoothing: number(head, "label_smoothing")?,
+        loss_weight: number(head, "loss_weight")?,
+        loss_normalizer: number(head, "loss_normalizer")?,
+        loss_normalizer_momentum: number(head, "loss_normalizer_momentum")?,
+        filter_similar: head["filter_similar_gt"].as_bool().unwrap_or(true),
+    })
+}
+
+pub(super) fn classes(description: &Value) -> Result<usize, Unusable> {
+    size(&description["rpn_head"], "num_classes")
+}
+
+pub(super) fn window_steps(description: &Value) -> Result<usize, Unusable> {
+    size(&description["projection"], "max_seq_len")
+}
+
+pub(super) fn feature_channels(description: &Value) -> Result<usize, Unusable> {
+    size(&description["projection"], "in_channels")
+}
+
+/// The rates in force when the reference made its steps.
+pub(super) fn optimizer(sidecar: &Value) -> Result<OptimizerConfig, Unusable> {
+    let groups = sidecar["optimizer_groups"].as_array().ok_or_else(|| lacks("optimizer_groups"))?;
+    let is_adapter = |group: &&Value| {
+        let names = group["params"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        names.clone().count() > 0 && names.into_iter().all(|name| name.contains(".adapter."))
+    };
+    let rate = |group: Option<&Value>| group.and_then(|group| group["lr"].as_f64()).unwrap_or(0.0);
+    let decay = groups.iter().filter_map(|group| group["weight_decay"].as_f64()).fold(0.0, f64::max);
+    Ok(OptimizerConfig {
+        learning_rate: rate(groups.iter().find(|group| !is_adapter(group))),
+        adapter_learning_rate: rate(groups.iter().find(is_adapter)),
+        backbone_learning_rate: 0.0,
+        weight_decay: decay,
+        clip_norm: number(sidecar, "clip_grad_norm")?,
+    })
+}
+
+pub(super) fn size(of: &Value, key: &str) -> Result<usize, Unusable> {
+    of[key].as_u64().map(|size| size as usize).ok_or_else(|| lacks(key))
+}
+
+pub(super) fn number(of: &Value, key: &str) -> Result<f64, Unusable> {
+    of[key].as_f64().ok_or_else(|| lacks(key))
+}
+
+fn lacks(key: &str) -> Unusable {
+    Unusable(format!("the description lacks `{key}`"))
+}

@@ -1,0 +1,158 @@
+//! Checks this build against reference numbers: every fixture in a folder, whatever its sizes and names.
+//!
+//! A fixture is what the public implementation computed on tiny random models and on single functions: tensors in
+//! safetensors, and a JSON file beside them that says what they are and how far off a correct 32-bit implementation may
+//! be. Nothing here knows the numbers of any one fixture.
+
+mod checkpoints;
+mod describe;
+mod fixture;
+mod full;
+mod pieces;
+mod score;
+mod whole;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use serde::Serialize;
+use serde_json::Value;
+
+pub use fixture::Unusable;
+use fixture::read_json;
+use score::Score;
+
+/// How one fixture came out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Its name: that of its files, without endings.
+    pub name: String,
+    /// What it is a fixture of.
+    pub kind: String,
+    /// Largest error, in units of what is tolerated; none if nothing could be compared.
+    pub worst_ratio: Option<f64>,
+    /// Whether every number is within tolerance.
+    pub passed: bool,
+    /// Where the largest error is and how much was compared, or why nothing was.
+    pub note: String,
+}
+
+/// A folder that cannot be looked into.
+#[derive(Debug, thiserror::Error)]
+pub enum ParityError {
+    /// Not readable.
+    #[error("{}: {source}", folder.display())]
+    Read {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Nothing to check.
+    #[error("{}: holds no fixture: no .json or .pth file, and no folder with a config.json", folder.display())]
+    Empty {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+/// What a fixture is of.
+enum Kind {
+    /// A whole model, on frames or on features.
+    Whole { detector: String },
+    /// The full-size backbone and detector with weights from a formula.
+    Full,
+    /// Single functions of the backbone.
+    Pieces,
+    /// A transformer in Hugging Face's layout, with its hidden states.
+    HuggingFace,
+    /// A PyTorch file, with what it holds.
+    Checkpoint,
+    /// Anything else.
+    Unknown(String),
+}
+
+/// Checks every fixture in `folder`, in order of name; `each` hears of one after another.
+///
+/// # Errors
+///
+/// The folder cannot be read, or holds no fixture.
+pub fn check(folder: &Path, device: &Device, mut each: impl FnMut(&Verdict)) -> Result<Vec<Verdict>, ParityError> {
+    let names = names(folder).map_err(|source| ParityError::Read { folder: folder.into(), source })?;
+    if names.is_empty() {
+        return Err(ParityError::Empty { folder: folder.into() });
+    }
+    let verdict = |name: &String| {
+        let verdict = one(folder, name, device);
+        each(&verdict);
+        verdict
+    };
+    Ok(names.iter().map(verdict).collect())
+}
+
+/// Names of fixtures: `NAME.json`, `NAME.pth`, or a folder with a `config.json`.
+fn names(folder: &Path) -> std::io::Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let stem = match path.is_dir() {
+            true if path.join("config.json").exists() => Some(name),
+            true => None,
+            // What a checkpoint holds stands in files of their own, and is no fixture by itself.
+            false => name.strip_suffix(".json").filter(|stem| !stem.ends_with(".expect")).or(name.strip_suffix(".pth")),
+        };
+        names.extend(stem.map(str::to_owned));
+    }
+    Ok(names)
+}
+
+fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
+    let mut score = Score::default();
+    let kind = kind(folder, name);
+    let label = match &kind {
+        Ok(Kind::Whole { detector }) => detector.clone(),
+        Ok(Kind::Full) => "full-size".to_owned(),
+        Ok(Kind::Pieces) => "pieces".to_owned(),
+        Ok(Kind::HuggingFace) => "hugging-face".to_owned(),
+        Ok(Kind::Checkpoint) => "checkpoint".to_owned(),
+        Ok(Kind::Unknown(kind)) => kind.clone(),
+        Err(_) => "unreadable".to_owned(),
+    };
+    let done = kind.and_then(|kind| match kind {
+        Kind::Whole { detector } => whole::check(folder, name, &detector, device, &mut score),
+        Kind::Full => full::check(folder, name, device, &mut score),
+        Kind::Pieces => pieces::check(folder, name, device, &mut score),
+        Kind::HuggingFace => checkpoints::hugging_face(&folder.join(name), device, &mut score),
+        Kind::Checkpoint => checkpoints::pth(folder, name, &mut score),
+        Kind::Unknown(kind) => Err(Unusable(format!("fixtures of the kind `{kind}` are not known"))),
+    });
+    score.verdict(name, label, done)
+}
+
+fn kind(folder: &Path, name: &str) -> Result<Kind, Unusable> {
+    if folder.join(name).join("config.json").exists() {
+        return Ok(Kind::HuggingFace);
+    }
+    let sidecar = folder.join(format!("{name}.json"));
+    if !sidecar.exists() {
+        return Ok(Kind::Checkpoint);
+    }
+    let sidecar = read_json(&sidecar)?;
+    if let (Some(detector), false) = (sidecar["kind"].as_str(), sidecar["config"]["model"].is_null()) {
+        return Ok(Kind::Whole { detector: detector.to_owned() });
+    }
+    if !sidecar["block_mean_rms64"].is_null() {
+        return Ok(Kind::Full);
+    }
+    let starts = |start: &str| match &sidecar["cases"] {
+        Value::Object(cases) => cases.keys().any(|case| case.starts_with(start)),
+        Value::Array(cases) => cases.iter().filter_map(Value::as_str).any(|case| case.starts_with(start)),
+        _ => false,
+    };
+    if ["sinusoid.", "posinterp.", "tia.", "attn.", "interp."].into_iter().any(starts) {
+        return Ok(Kind::Pieces);
+    }
+    Ok(Kind::Unknown(name.strip_prefix("fn_").unwrap_or(name).to_owned()))
+}

@@ -1,0 +1,178 @@
+//! What a run costs before anything runs: parameters, arithmetic, memory of the weights. Exact counts, no measurement.
+
+use adatad_adapter::{AdapterConfig, TuningMode};
+use adatad_backbone::{Vit, VitConfig};
+use adatad_data::random::{Rng, Stream};
+use burn::tensor::Device;
+use serde::Serialize;
+
+use crate::config::RunConfig;
+use crate::model::AdaTad;
+
+/// Bytes of a number.
+const F32: u64 = 4;
+/// Numbers kept for each one that learns: itself, its gradient, two moments, its average.
+const TRAINED_STATE: u64 = 5;
+
+/// Number of parameters by part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Parameters {
+    /// All of them.
+    pub total: u64,
+    /// Those of the transformer that never change.
+    pub frozen: u64,
+    /// Adapters.
+    pub adapters: u64,
+    /// Detector, with the frame head where there is one.
+    pub detector: u64,
+    /// Those that learn.
+    pub trained: u64,
+}
+
+/// Floating-point operations on one window, two for each multiplication with its addition; transformer and adapters only
+/// (the published detectors add 1 to 2 %).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Flops {
+    /// Frames to features.
+    pub forward: u64,
+    /// Forward and backward.
+    pub step: u64,
+}
+
+/// Memory of what is held throughout, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct WeightMemory {
+    /// Every parameter and the position table, in 32 bits.
+    pub weights: u64,
+    /// Gradients, moments and averages of what learns, in 32 bits.
+    pub trained_state: u64,
+}
+
+/// What is seen at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Input {
+    /// Frames of a window.
+    pub frames: usize,
+    /// Pixels of each side.
+    pub pixels: usize,
+}
+
+/// What a model costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Parameters.
+    pub params: Parameters,
+    /// Arithmetic of one window.
+    pub flops: Flops,
+    /// Memory.
+    pub memory: WeightMemory,
+}
+
+impl Plan {
+    /// A transformer with adapters, without a detector.
+    pub fn of_backbone(vit: &VitConfig, adapter: &AdapterConfig, input: Input) -> Self {
+        let adapters = match adapter.mode {
+            TuningMode::Frozen | TuningMode::Full => 0,
+            TuningMode::Adapter | TuningMode::Tia => vit.depth as u64 * adapter_parameters(vit, adapter),
+        };
+        Self::with(vit, adapter, input, [vit.parameters() as u64, adapters, 0])
+    }
+
+    /// A run with this many classes.
+    pub fn of_run(config: &RunConfig, classes: usize, device: &Device) -> Self {
+        let model_config = config.model(classes);
+        let vit = Vit::blank(&model_config.backbone, device);
+        // Its values do not matter: it is built so that what is counted is what would run.
+        let model =
+            AdaTad::around(vit, &model_config, &mut Rng::new(0, Stream::Init, 0, 0), &device.clone().autodiff());
+        let [backbone, adapters, detector] = model.parts().map(|count| count as u64);
+        let frames = config.window.size * config.window.scale_factor;
+        let input = Input { frames, pixels: config.data.crop };
+        Self::with(&config.backbone, &config.adapter, input, [backbone, adapters, detector])
+    }
+
+    fn with(vit: &VitConfig, adapter: &AdapterConfig, input: Input, parts: [u64; 3]) -> Self {
+        let [backbone, adapters, detector] = parts;
+        let learning = if adapter.backbone_learns() { backbone } else { 0 };
+        let trained = learning + adapters + detector;
+        let total = backbone + adapters + detector;
+        let table = (VitConfig::CLIP_TOKENS * vit.position_grid * vit.position_grid * vit.width) as u64;
+        Self {
+            params: Parameters { total, frozen: backbone - learning, adapters, detector, trained },
+            flops: flops(vit, adapter, input),
+            memory: WeightMemory { weights: (total + table) * F32, trained_state: trained * (TRAINED_STATE - 1) * F32 },
+        }
+    }
+}
+
+/// Parameters of one adapter: OpenTAD `Adapter`, spec of the reference section 3.
+fn adapter_parameters(vit: &VitConfig, adapter: &AdapterConfig) -> u64 {
+    let (c, r) = (vit.width as u64, (vit.width / adapter.reduction) as u64);
+    let ends = (c * r + r) + (r * c + c) + 1;
+    match adapter.mode {
+        TuningMode::Tia => ends + (r * adapter.kernel as u64 + r) + (r * r + r),
+        TuningMode::Adapter | TuningMode::Frozen | TuningMode::Full => ends,
+    }
+}
+
+/// Multiplications of each kind, for one token.
+struct PerToken {
+    linear: u64,
+    attention: u64,
+    adapter: u64,
+}
+
+fn flops(vit: &VitConfig, adapter: &AdapterConfig, input: Input) -> Flops {
+    let (c, hidden) = (vit.width as u64, vit.mlp as u64);
+    let side = input.pixels / vit.patch;
+    let clip_tokens = (VitConfig::CLIP_TOKENS * side * side) as u64;
+    let tokens = (input.frames / VitConfig::CLIP_FRAMES) as u64 * clip_tokens;
+    let r = (vit.width / adapter.reduction) as u64;
+    let each = PerToken {
+        linear: 4 * c * c + 2 * c * hidden,
+        attention: 2 * clip_tokens * c,
+        adapter: match adapter.mode {
+            TuningMode::Tia => 2 * c * r + r * r + adapter.kernel as u64 * r,
+            TuningMode::Adapter => 2 * c * r,
+            TuningMode::Frozen | TuningMode::Full => 0,
+        },
+    };
+    let embedding = tokens * (3 * VitConfig::TUBELET * vit.patch * vit.patch * vit.width) as u64;
+    let depth = vit.depth as u64;
+    let forward = embedding + depth * tokens * (each.linear + each.attention + each.adapter);
+    // A product has two gradients; that of a frozen weight is not needed. Below the first block nothing learns, unless
+    // the whole backbone does.
+    let (blocks, weights) = match (adapter.mode, adapter.backbone_learns()) {
+        (TuningMode::Frozen, _) => (0, 0),
+        (_, true) => (depth, 1),
+        (_, false) => (depth - 1, 0),
+    };
+    let backward = blocks * tokens * ((1 + weights) * each.linear + 2 * each.attention)
+        + depth * tokens * 2 * each.adapter
+        + weights * embedding;
+    Flops { forward: 2 * forward, step: 2 * (forward + backward) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adatad_backbone::Preset;
+
+    fn tia() -> AdapterConfig {
+        AdapterConfig { mode: TuningMode::Tia, reduction: 4, kernel: 3, train_backbone: false, centre_features: false }
+    }
+
+    #[test]
+    fn counts_are_those_of_the_published_models() {
+        let input = Input { frames: 768, pixels: 160 };
+        // Parameters of the adapters, and TFLOP of the forward pass on 768 frames of 160 pixels.
+        let published =
+            [(1_006_860, 2.32), (4_004_364, 8.05), (14_217_240, 27.42), (29_593_632, 55.77), (44_746_280, 108.2)];
+        for (preset, (adapters, tera)) in Preset::ALL.into_iter().zip(published) {
+            let plan = Plan::of_backbone(&preset.config(), &tia(), input);
+            assert_eq!(plan.params.adapters, adapters, "{preset:?}");
+            assert!((plan.flops.forward as f64 / 1e12 - tera).abs() < 0.006 * tera, "{preset:?}: {plan:?}");
+            assert_eq!(plan.params.frozen, preset.config().parameters() as u64);
+        }
+    }
+}
