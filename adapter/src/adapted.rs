@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, assert_shape};
 use rand_core::Rng;
 
-use crate::{AdapterConfig, Tia, TuningMode};
+use crate::{AdapterConfig, Representation, Tia, TuningMode};
 
 /// A backbone with an adapter after each block.
 #[derive(Module, Debug)]
@@ -19,12 +19,20 @@ pub struct AdaptedBackbone {
     pub adapters: Vec<Tia>,
     #[module(skip)]
     mode: TuningMode,
+    #[module(skip)]
+    representation: Representation,
     centre_features: bool,
 }
 
 impl AdaptedBackbone {
     /// Draws the initial weights of the adapters around `vit` and decides what learns, once and for all.
-    pub fn init(vit: Vit, adapter: &AdapterConfig, rng: &mut dyn Rng, device: &Device) -> Self {
+    pub fn init(
+        vit: Vit,
+        adapter: &AdapterConfig,
+        representation: Representation,
+        rng: &mut dyn Rng,
+        device: &Device,
+    ) -> Self {
         let adapters = match adapter.mode {
             TuningMode::Frozen | TuningMode::Full => 0,
             TuningMode::Adapter | TuningMode::Tia => vit.blocks.len(),
@@ -35,19 +43,20 @@ impl AdaptedBackbone {
             vit: if adapter.backbone_learns() { with_fixed_positions(vit) } else { vit.no_grad() },
             adapters: (0..adapters).map(|_| Tia::init(adapter, width, temporal, rng, device)).collect(),
             mode: adapter.mode,
+            representation,
             centre_features: adapter.centre_features,
         }
     }
 
-    /// One feature per tubelet: normalise, cut into clips, embed, run the blocks with their adapters, average over
-    /// space, join the clips.
+    /// One feature per tubelet (or per clip, of snippets): normalise, cut into clips, embed, run the blocks with their
+    /// adapters, average over space (and the clip), join the clips.
     ///
     /// With `rng`, stochastic depth is drawn per clip (also inside frozen blocks, as in the reference).
     ///
     /// # Shapes
     ///
     /// - `frames`: `[b, 3, f, height, width]`, bytes, `f` a multiple of 16
-    /// - returns: `[b, f / 2, c]`
+    /// - returns: `[b, f / 2, c]`, of snippets `[b, f / 16, c]`
     pub fn forward(&self, frames: Tensor<5, Int>, mut rng: Option<&mut dyn Rng>) -> Tensor<3> {
         let [b, _, f, height, width] = frames.dims();
         assert_shape!(frames, [b, 3, f / VitConfig::CLIP_FRAMES * VitConfig::CLIP_FRAMES, height, width]);
@@ -56,12 +65,23 @@ impl AdaptedBackbone {
         for (i, block) in self.vit.blocks.iter().enumerate() {
             x = block.forward(x, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
             if let Some(adapter) = self.adapters.get(i) {
-                x = over_window(x, b, |window| adapter.forward(window));
+                let windows = match self.representation {
+                    Representation::Frames => b,
+                    Representation::Snippets => b * f / VitConfig::CLIP_FRAMES,
+                };
+                x = over_window(x, windows, |window| adapter.forward(window));
             }
         }
         let [_, _, c] = x.dims();
         let t = f / VitConfig::TUBELET;
         let pooled = by_tubelet(x, b).mean_dim(2).reshape([b, t, c]);
+        let pooled = match self.representation {
+            Representation::Frames => pooled,
+            Representation::Snippets => {
+                let k = f / VitConfig::CLIP_FRAMES;
+                pooled.reshape([b, k, VitConfig::CLIP_TOKENS, c]).mean_dim(2).reshape([b, k, c])
+            }
+        };
         let features = if self.centre_features { pooled.clone() - pooled.mean_dim(1) } else { pooled };
         if self.mode == TuningMode::Frozen { features.detach() } else { features }
     }

@@ -16,6 +16,18 @@ pub enum TuningMode {
     Full,
 }
 
+/// How a window's frames become the backbone's clips.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Representation {
+    /// The window is cut into adjacent clips, and every tubelet keeps its place in time: each frame is seen once.
+    #[default]
+    Frames,
+    /// Each grid step has a clip of its own around it, which becomes one feature: frames are seen many times. Adapters
+    /// see one clip at a time.
+    Snippets,
+}
+
 /// Adapters of a backbone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

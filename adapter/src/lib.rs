@@ -9,6 +9,6 @@ mod resample;
 mod tia;
 
 pub use adapted::{AdaptedBackbone, clips};
-pub use config::{AdapterConfig, AdapterConfigError, TuningMode};
+pub use config::{AdapterConfig, AdapterConfigError, Representation, TuningMode};
 pub use resample::{linear_matrix, resample};
 pub use tia::{DepthwiseWeights, PointwiseWeights, Temporal, Tia};

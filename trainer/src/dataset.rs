@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use adatad_adapter::Representation;
+use adatad_backbone::VitConfig;
 use adatad_data::annotation::{AnnotationError, Annotations, VideoEntry};
 use adatad_data::classes::ClassList;
 use adatad_data::frames::{FrameStore, StoreOptions, video_path};
@@ -9,11 +11,11 @@ use adatad_data::random::{Rng, Stream};
 use adatad_data::transform::{Crop, Transform};
 use adatad_data::video::VideoError;
 use adatad_data::window::{
-    Conversion, Grid, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule, Window,
-    WindowError,
+    Conversion, FramePlan, Grid, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule,
+    Window, WindowError,
 };
 
-use crate::config::{CropKind, RunConfig};
+use crate::config::{CropKind, RunConfig, WindowConfig};
 
 /// Shortest and longest piece of a video that fits in a window, as shares of it (OpenTAD `crop_ratio`).
 const CROP_RATIO: (f64, f64) = (0.9, 1.0);
@@ -64,6 +66,7 @@ pub struct Dataset {
     truths: Vec<Vec<Truth>>,
     store: FrameStore,
     grid: Grid,
+    shown: Shown,
     transform: Transform,
     truncation: Truncation,
     sliding: Sliding,
@@ -79,6 +82,39 @@ pub fn grid(config: &RunConfig) -> Grid {
         sample_stride: 1,
         scale_factor: window.scale_factor,
         offset_frames: 0,
+    }
+}
+
+/// The frames that a window shows, as its representation has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    representation: Representation,
+    interval: usize,
+    frame_stride: usize,
+}
+
+impl Shown {
+    /// That of a run.
+    pub fn new(config: &RunConfig) -> Self {
+        let WindowConfig { representation, snippet_interval: interval, .. } = config.window;
+        Self { representation, interval, frame_stride: grid(config).frame_stride() }
+    }
+
+    /// Every shown frame's number is a multiple of this.
+    pub fn stride(self) -> usize {
+        match self.representation {
+            Representation::Frames => self.frame_stride,
+            Representation::Snippets => 1,
+        }
+    }
+
+    /// The frames of a window of a video with `decoded` frames.
+    pub fn plan(self, frames: FramePlan, decoded: usize) -> FramePlan {
+        let snippets = match self.representation {
+            Representation::Frames => None,
+            Representation::Snippets => frames.snippets(VitConfig::CLIP_FRAMES, self.interval, decoded),
+        };
+        snippets.unwrap_or(frames)
     }
 }
 
@@ -125,7 +161,7 @@ impl Dataset {
         progress: impl Fn(usize, usize) + Sync,
     ) -> Result<Self, DatasetError> {
         let entries: Vec<VideoEntry> = annotations.subset(subset)?.into_iter().cloned().collect();
-        let grid = grid(config);
+        let (grid, shown) = (grid(config), Shown::new(config));
         let transform = match purpose {
             Purpose::Training => train_transform(config),
             Purpose::Testing => test_transform(config),
@@ -135,7 +171,7 @@ impl Dataset {
         let mut store = FrameStore::open(
             &paths,
             StoreOptions {
-                stride: grid.frame_stride(),
+                stride: shown.stride(),
                 short_side: transform.short_side,
                 memory: config.data.cache_mib << 20,
                 shuffle: config.data.shuffle_frames.then_some(config.seed),
@@ -161,6 +197,7 @@ impl Dataset {
             truths,
             store,
             grid,
+            shown,
             transform,
             truncation: truncation.build()?,
             sliding: sliding(config)?,
@@ -190,8 +227,9 @@ impl Dataset {
     /// The video cannot be decoded.
     pub fn training_sample(&self, video: usize, epoch: usize, draw: usize) -> Result<Sample, VideoError> {
         let mut rng = Rng::new(self.seed, Stream::Window, epoch as u64, draw as u64);
-        let window =
-            self.truncation.draw(&self.timelines[video], &self.truths[video], &mut |low, high| rng.integer(low, high));
+        let timeline = &self.timelines[video];
+        let mut window = self.truncation.draw(timeline, &self.truths[video], &mut |low, high| rng.integer(low, high));
+        window.frames = self.shown.plan(window.frames, timeline.decoded);
         let mut augment = Rng::new(self.seed, Stream::Augment, epoch as u64, draw as u64);
         let frames = self.store.window(video, &window.frames, &self.transform, &mut augment)?;
         Ok(Sample { frames, window })
@@ -199,7 +237,10 @@ impl Dataset {
 
     /// Windows that cover one video.
     pub fn test_windows(&self, video: usize) -> Vec<Window> {
-        self.sliding.cut(&self.timelines[video], None)
+        let timeline = &self.timelines[video];
+        let mut windows = self.sliding.cut(timeline, None);
+        windows.iter_mut().for_each(|window| window.frames = self.shown.plan(window.frames, timeline.decoded));
+        windows
     }
 
     /// A window as it is.

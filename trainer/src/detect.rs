@@ -18,7 +18,7 @@ use burn::tensor::Device;
 
 use crate::batch::Batch;
 use crate::config::{ConfigError, RunConfig};
-use crate::dataset::{self, Dataset, Sample};
+use crate::dataset::{self, Dataset, Sample, Shown};
 use crate::folder::{FolderError, RunFolder};
 use crate::model::AdaTad;
 use crate::weights::{self, WeightsError};
@@ -53,7 +53,7 @@ pub struct Detector {
     classes: ClassList,
     sliding: Sliding,
     transform: Transform,
-    stride: usize,
+    shown: Shown,
     decode: DecodeConfig,
     suppression: Suppression,
     device: Device,
@@ -71,7 +71,7 @@ impl Detector {
             classes,
             sliding: dataset::sliding(config)?,
             transform: dataset::test_transform(config),
-            stride: dataset::grid(config).frame_stride(),
+            shown: Shown::new(config),
             decode: DecodeConfig {
                 pre_nms_threshold: config.inference.pre_nms_threshold,
                 pre_nms_top_k: config.inference.pre_nms_top_k,
@@ -138,8 +138,12 @@ impl Detector {
     ///
     /// The file is no readable video.
     pub fn in_file(&self, path: &Path, mut progress: impl FnMut(usize, usize)) -> Result<Vec<Detection>, DetectError> {
-        let options =
-            StoreOptions { stride: self.stride, short_side: self.transform.short_side, memory: 0, shuffle: None };
+        let options = StoreOptions {
+            stride: self.shown.stride(),
+            short_side: self.transform.short_side,
+            memory: 0,
+            shuffle: None,
+        };
         let store = FrameStore::open(&[path.to_path_buf()], options)?;
         let windows = self.windows_of(&store, path)?;
         let total = windows.len();
@@ -162,6 +166,8 @@ impl Detector {
         }
         let fps = frames as f64 / duration;
         let timeline = Timeline { video: 0, name, frames, decoded: frames, fps, duration };
-        Ok(self.sliding.cut(&timeline, None))
+        let mut windows = self.sliding.cut(&timeline, None);
+        windows.iter_mut().for_each(|window| window.frames = self.shown.plan(window.frames, frames));
+        Ok(windows)
     }
 }

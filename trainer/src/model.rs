@@ -1,6 +1,6 @@
 //! The whole model: an adapter-tuned backbone and a detector, trained end to end.
 
-use adatad_adapter::{AdaptedBackbone, AdapterConfig, resample};
+use adatad_adapter::{AdaptedBackbone, AdapterConfig, Representation, resample};
 use adatad_backbone::{Vit, VitConfig, init};
 use adatad_detector::actionformer::{ActionFormer, ActionFormerConfig, Predictions};
 use adatad_detector::mask::Mask;
@@ -23,6 +23,8 @@ pub struct ModelConfig {
     pub classes: usize,
     /// Length of a window in grid steps.
     pub window_steps: usize,
+    /// How its frames become clips.
+    pub representation: Representation,
     /// Weight of the frame loss, in training; at 0 the model has no frame head.
     pub frame_loss: f64,
 }
@@ -58,9 +60,9 @@ impl AdaTad {
 
     /// Draws the initial weights of everything but the transformer, which comes from elsewhere.
     pub fn around(vit: Vit, config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let ModelConfig { backbone, adapter, detector, classes, window_steps, frame_loss } = config;
+        let ModelConfig { backbone, adapter, detector, classes, window_steps, representation, frame_loss } = config;
         Self {
-            backbone: AdaptedBackbone::init(vit, adapter, rng, device),
+            backbone: AdaptedBackbone::init(vit, adapter, *representation, rng, device),
             detector: ActionFormer::init(detector, [backbone.width, *classes, *window_steps], rng, device),
             frame_head: (*frame_loss > 0.0).then(|| init::linear([backbone.width, *classes], 1.0, rng, device)),
             window_steps: *window_steps,

@@ -1,7 +1,11 @@
-//! Weights in safetensors, under OpenTAD's names and in PyTorch's layouts, so that files are exchangeable.
+//! Weights of whole models, under OpenTAD's names and in PyTorch's layouts, so that files are exchangeable: read from
+//! files of any kind, written as safetensors.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use adatad_backbone::weights::deferred;
+use adatad_backbone::weights::file::{FileError, WeightFile};
 use burn::module::Module;
 use burn::store::{
     BurnToPyTorchAdapter, KeyRemapper, ModuleAdapter, ModuleContext, ModuleSnapshot, PyTorchToBurnAdapter,
@@ -42,16 +46,20 @@ const TO_FILE: [(&str, &str); 11] = [
     (r"^backbone\.vit\.", "backbone.model.backbone."),
 ];
 
+/// State dicts in order of preference: detection uses the averaged weights where there are any.
+const PREFERRED: [&str; 2] = ["state_dict_ema", "state_dict"];
+
 /// Weights that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
-    /// Not a safetensors file, or not readable.
-    #[error("{}: cannot be read as safetensors: {reason}", path.display())]
-    Read {
+    /// Not a file of weights, or not readable.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file without tensors.
+    #[error("{}: holds no tensors by name", path.display())]
+    Nothing {
         /// The file.
         path: PathBuf,
-        /// What the reader said.
-        reason: String,
     },
     /// Not writable.
     #[error("{}: cannot be written: {reason}", path.display())]
@@ -75,20 +83,25 @@ pub enum WeightsError {
     },
 }
 
-/// Fills `module` from `path`; anything missing or of the wrong shape is an error. Gives the names in the file that
-/// nothing used.
+/// Fills `module` from `path`, a file of any kind under OpenTAD's names; averaged weights are taken before others. Anything
+/// missing or of the wrong shape is an error. Gives the names in the file that nothing used.
 ///
 /// # Errors
 ///
 /// See [`WeightsError`].
 pub fn load<M: Module + ModuleSnapshot>(module: &mut M, path: &Path) -> Result<Vec<String>, WeightsError> {
-    let unreadable = |reason: String| WeightsError::Read { path: path.into(), reason };
-    let mut store = SafetensorsStore::from_file(path)
-        .with_from_adapter(PyTorchToBurnAdapter.chain(ScalarAdapter { to_file: false }))
-        .remap(remapper(&TO_MODULE))
-        .allow_partial(true)
-        .validate(false);
-    let result = module.load_from(&mut store).map_err(|e| unreadable(e.to_string()))?;
+    let file = Arc::new(WeightFile::open(path)?);
+    let dicts = file.state_dicts();
+    let dict = PREFERRED.iter().find_map(|wanted| dicts.iter().find(|dict| dict.path == *wanted));
+    let Some(dict) = dict.or_else(|| dicts.first()) else {
+        return Err(WeightsError::Nothing { path: path.into() });
+    };
+    let patterns = remapper(&TO_MODULE);
+    let stored = dict.tensors.iter().map(|(name, info)| {
+        deferred(&file, renamed(&patterns, (*name).to_owned()), info.shape().to_vec(), vec![(*info).clone()])
+    });
+    let adapter = PyTorchToBurnAdapter.chain(ScalarAdapter { to_file: false });
+    let result = module.apply(stored.collect(), None, Some(Box::new(adapter)), false);
     let missing: Vec<String> = result.missing.into_iter().map(|(path, _)| path).collect();
     let wrong: Vec<String> = result.errors.iter().map(ToString::to_string).collect();
     if let Some(first) = missing.first().map(|name| format!("`{name}` is missing")).or_else(|| wrong.first().cloned()) {
@@ -117,8 +130,12 @@ pub fn file_name(path: &str) -> String {
     let norm = path.replace(".gamma", ".weight").replace(".beta", ".bias");
     let is_adapter_gain = path.starts_with("backbone.adapters.") && path.ends_with(".gamma");
     let start = if is_adapter_gain { path.to_owned() } else { norm };
+    renamed(&remapper(&TO_FILE), start)
+}
+
+fn renamed(patterns: &KeyRemapper, name: String) -> String {
     let rename = |name: String, (pattern, with): &(Regex, String)| pattern.replace_all(&name, with).into_owned();
-    remapper(&TO_FILE).to_regex_pairs().iter().fold(start, rename)
+    patterns.to_regex_pairs().iter().fold(name, rename)
 }
 
 fn remapper(patterns: &[(&str, &str)]) -> KeyRemapper {

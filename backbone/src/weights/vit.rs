@@ -135,8 +135,9 @@ impl VitWeights {
         self.info(name).map(|info| self.file.read_f32(info))
     }
 
-    /// The transformer's size, from the shapes in the file; heads and norm epsilon from the configuration beside it, or
-    /// as published for its width. Without stochastic depth.
+    /// The transformer's size, from the shapes in the file; heads as published for its width, or from the configuration
+    /// beside the file; norm epsilon from there, too. Without stochastic depth. Where nothing tells the number of heads,
+    /// it is 0, which [`VitConfig::check`] refuses: no shape depends on it, but every number computed does.
     ///
     /// # Errors
     ///
@@ -161,7 +162,7 @@ impl VitWeights {
         let heads = match (published, &self.hugging_face) {
             (Some(heads), _) => heads, // the file's converter wrote 16 for the small model, which was trained with 6
             (None, Some(config)) => config.num_attention_heads,
-            (None, None) => return Err(wrong(format!("no VideoMAE of width {width} is known, so neither its heads"))),
+            (None, None) => 0,
         };
         let norm_epsilon = self.hugging_face.as_ref().map_or(VitConfig::NORM_EPSILON, |config| config.layer_norm_eps);
         Ok(VitConfig { width, depth, heads, mlp, patch, position_grid, drop_path: 0.0, norm_epsilon })

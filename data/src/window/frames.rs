@@ -101,6 +101,24 @@ pub enum FramePlan {
         /// How many frames are shown.
         length: usize,
     },
+    /// A clip of its own around each of `count` places, `step` apart, then the last clip again until there are `length`:
+    /// the older, costlier way (OpenTAD `LoadSnippetFrames`).
+    Snippets {
+        /// The first place.
+        first: usize,
+        /// Frames from one place to the next.
+        step: usize,
+        /// How many different places there are; at least 1.
+        count: usize,
+        /// How many clips are shown.
+        length: usize,
+        /// Frames of a clip, half of them before its place.
+        clip: usize,
+        /// Frames from one frame of a clip to the next.
+        interval: usize,
+        /// Frames of the video; what would lie outside shows its first or last frame.
+        total: usize,
+    },
     /// `length` frames spread evenly over a video of `total`; some stand twice when it has fewer.
     Spread {
         /// Frames of the video.
@@ -116,6 +134,7 @@ impl FramePlan {
     pub fn len(&self) -> usize {
         match *self {
             FramePlan::Strided { length, .. } | FramePlan::Spread { length, .. } => length,
+            FramePlan::Snippets { length, clip, .. } => length * clip,
         }
     }
 
@@ -123,6 +142,11 @@ impl FramePlan {
     pub fn index(&self, place: usize) -> usize {
         match *self {
             FramePlan::Strided { first, step, count, .. } => first + place.min(count - 1) * step,
+            FramePlan::Snippets { first, step, count, clip, interval, total, .. } => {
+                let centre = first + (place / clip).min(count - 1) * step;
+                let frame = centre + place % clip * interval;
+                frame.saturating_sub(clip / 2 * interval).min(total - 1)
+            }
             FramePlan::Spread { total, length } => {
                 let step = total as f64 / length as f64;
                 let centre = place as f64 * step + step / 2.0 - 0.5;
@@ -132,7 +156,18 @@ impl FramePlan {
         }
     }
 
-    /// All frames in the order they are shown; never decreasing.
+    /// A clip of `clip` frames, `interval` apart, around each frame of this plan, in a video of `total` frames. Only of a
+    /// strided plan: frames spread over a whole video have no neighbours of their own.
+    pub fn snippets(self, clip: usize, interval: usize, total: usize) -> Option<Self> {
+        match self {
+            FramePlan::Strided { first, step, count, length } => {
+                Some(FramePlan::Snippets { first, step, count, length, clip, interval, total })
+            }
+            FramePlan::Spread { .. } | FramePlan::Snippets { .. } => None,
+        }
+    }
+
+    /// All frames in the order they are shown; never decreasing, but from snippet to snippet.
     pub fn indices(&self) -> impl ExactSizeIterator<Item = usize> + use<> {
         let plan = *self;
         (0..plan.len()).map(move |place| plan.index(place))
@@ -170,6 +205,16 @@ mod tests {
         assert_eq!(plan.indices().collect::<Vec<_>>(), [0, 2, 4, 6]);
         let plan = FramePlan::Spread { total: 2, length: 5 };
         assert_eq!(plan.indices().collect::<Vec<_>>(), [0, 0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn snippets_stand_around_their_place_and_stay_inside_the_video() {
+        let plan = FramePlan::Strided { first: 4, step: 8, count: 2, length: 3 }.snippets(4, 2, 15).unwrap();
+        // Around 4, around 12, and the last again.
+        assert_eq!(plan.indices().collect::<Vec<_>>(), [0, 2, 4, 6, 8, 10, 12, 14, 8, 10, 12, 14]);
+        let plan = FramePlan::Strided { first: 0, step: 8, count: 1, length: 1 }.snippets(4, 2, 3).unwrap();
+        assert_eq!(plan.indices().collect::<Vec<_>>(), [0, 0, 0, 2]);
+        assert_eq!(plan.snippets(4, 2, 3), None);
     }
 
     #[test]

@@ -103,11 +103,17 @@ impl Clock {
         self.begun
     }
 
+    /// What the process has used since the command began.
+    fn usage(&self) -> Usage {
+        let usage = Usage::since(self.begun);
+        Usage { cpu_s: usage.cpu_s - self.cpu_before, ..usage }
+    }
+
     /// Prints `result` as one JSON object, with what the command used.
     fn print(&self, mut result: Value) {
-        let usage = Usage::since(self.begun);
+        let usage = self.usage();
         result["wall_s"] = json!(usage.wall_s);
-        result["cpu_s"] = json!(usage.cpu_s - self.cpu_before);
+        result["cpu_s"] = json!(usage.cpu_s);
         result["peak_mib"] = json!(usage.peak_mib);
         say(&result.to_string());
     }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use adatad::convert::{Precision, convert};
 use adatad_backbone::weights::{Match, VitWeights};
-use adatad_backbone::{Preset, VitConfig};
+use adatad_backbone::{Preset, Vit, VitConfig};
 use anyhow::bail;
 use serde_json::{Value, json};
 
+use super::device::DeviceName;
 use super::{Clock, Ending, say};
 
 /// Look into files of pretrained weights, convert them
@@ -31,6 +32,12 @@ pub(crate) struct Inspect {
     /// Read every number, too: tells whether all are finite
     #[arg(long)]
     read: bool,
+    /// Fill a transformer with it, too, as a run would: tells what memory that takes
+    #[arg(long)]
+    load: bool,
+    /// What to fill it on
+    #[arg(long, value_enum, default_value = "flex")]
+    device: DeviceName,
     /// List every tensor
     #[arg(long)]
     all: bool,
@@ -120,6 +127,9 @@ impl Inspect {
         };
         let found = weights.compare(&config);
         let whole = found.faults(&[]).is_empty();
+        if self.load {
+            weights.load(&mut Vit::blank(&config, &self.device.open()), &config, &[])?;
+        }
         let odd = if self.read { Some(not_finite(&weights)?) } else { None };
         if self.json {
             let mut result = describe(&weights, &config, &found);
@@ -130,6 +140,12 @@ impl Inspect {
             clock.print(result);
         } else {
             self.print(&weights, &config, &found, odd.as_deref());
+            if self.load {
+                say(&format!(
+                    "a transformer was filled with it; the process took {} MiB at most",
+                    clock.usage().peak_mib
+                ));
+            }
         }
         Ok(if whole && odd.is_none_or(|odd| odd.is_empty()) { Ending::Done } else { Ending::Failed })
     }
@@ -192,6 +208,7 @@ fn describe(weights: &VitWeights, config: &VitConfig, found: &Match) -> Value {
 fn sizes(config: &VitConfig) -> String {
     let VitConfig { width, depth, heads, mlp, patch, position_grid, norm_epsilon, .. } = config;
     let name = config.preset().map_or("of no published size", Preset::name);
+    let heads = if *heads == 0 { "an unknown number of".to_owned() } else { heads.to_string() };
     let parameters = config.parameters();
     format!(
         "{name}: width {width}, {depth} blocks, {heads} heads, MLP {mlp}, patch {patch}, positions {position_grid} x \

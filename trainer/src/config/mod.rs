@@ -5,7 +5,7 @@ mod overrides;
 
 use std::path::{Path, PathBuf};
 
-use adatad_adapter::AdapterConfig;
+use adatad_adapter::{AdapterConfig, Representation};
 use adatad_backbone::VitConfig;
 use adatad_data::synth::SynthOptions;
 use adatad_detector::actionformer::ActionFormerConfig;
@@ -130,6 +130,12 @@ pub struct WindowConfig {
     pub feature_stride: usize,
     /// Frames shown per grid step.
     pub scale_factor: usize,
+    /// Whether the window is cut into adjacent clips, or each grid step has a clip of its own.
+    #[serde(default)]
+    pub representation: Representation,
+    /// Frames from one frame of such a clip of its own to the next.
+    #[serde(default = "one")]
+    pub snippet_interval: usize,
     /// Share of an action that must lie in a training window for it to be taught.
     pub truncation_threshold: f64,
     /// Share of a window that the next one sees again, in detection.
@@ -168,6 +174,10 @@ pub struct InferenceConfig {
 pub struct EvaluationConfig {
     /// Overlaps with the truth that count as found.
     pub tiou: Vec<f64>,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl RunConfig {
@@ -225,6 +235,7 @@ impl RunConfig {
             detector: self.detector.clone(),
             classes,
             window_steps: self.window.size,
+            representation: self.window.representation,
             frame_loss: self.schedule.frame_loss,
         }
     }
@@ -244,7 +255,12 @@ impl RunConfig {
         }
         let clip = VitConfig::CLIP_FRAMES;
         let frames = self.window.size * self.window.scale_factor;
-        if frames == 0 || !frames.is_multiple_of(clip) {
+        let snippets = self.window.representation == Representation::Snippets;
+        if snippets && self.window.scale_factor != 1 {
+            let factor = self.window.scale_factor;
+            return Err(format!("window.scale-factor is {factor}; with representation `snippets` it must be 1"));
+        }
+        if frames == 0 || (!snippets && !frames.is_multiple_of(clip)) {
             let (below, above) = ((frames / clip * clip).max(clip), (frames / clip + 1) * clip);
             return Err(format!(
                 "window.size * window.scale-factor is {frames} frames, not a multiple of {clip}; the nearest are {below} and {above}"
@@ -270,6 +286,7 @@ impl RunConfig {
             ("schedule.batch", self.schedule.batch),
             ("schedule.windows-per-video", self.schedule.windows_per_video),
             ("data.crop", self.data.crop),
+            ("window.snippet-interval", self.window.snippet_interval),
         ] {
             if value == 0 {
                 return Err(format!("{name} is 0; it must be at least 1"));

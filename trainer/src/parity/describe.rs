@@ -1,6 +1,6 @@
 //! The reference's description of a model, in our words.
 
-use adatad_adapter::{AdapterConfig, TuningMode};
+use adatad_adapter::{AdapterConfig, Representation, TuningMode};
 use adatad_backbone::VitConfig;
 use adatad_detector::actionformer::ActionFormerConfig;
 use serde_json::Value;
@@ -45,6 +45,7 @@ pub(super) fn model(description: &Value) -> Result<ModelConfig, Unusable> {
         detector: detector(description)?,
         classes: classes(description)?,
         window_steps: window_steps(description)?,
+        representation: Representation::Frames,
         frame_loss: 0.0,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use adatad_adapter::{AdapterConfig, TuningMode, clips};
+use adatad_adapter::{AdapterConfig, Representation, TuningMode, clips};
 use adatad_backbone::{Preset, Vit, VitConfig, normalise};
 use adatad_data::random::{Rng, Stream};
 use adatad_detector::actionformer::ActionFormerConfig;
@@ -113,6 +113,7 @@ fn config(width: usize, depth: usize, window_steps: usize, classes: usize) -> Re
         detector: ActionFormerConfig::thumos(),
         classes,
         window_steps,
+        representation: Representation::Frames,
         frame_loss: 0.0,
     })
 }
