@@ -42,8 +42,8 @@ impl Attention {
         let c = config.width;
         Self {
             qkv: Linear { bias: None, ..init::blank_linear([c, 3 * c], device) },
-            q_bias: init::constant([c], 0.0, device),
-            v_bias: init::constant([c], 0.0, device),
+            q_bias: init::zeros([c], device),
+            v_bias: init::zeros([c], device),
             proj: init::blank_linear([c, c], device),
             heads: config.heads,
         }

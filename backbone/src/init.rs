@@ -20,6 +20,11 @@ pub fn constant<const D: usize>(shape: [usize; D], value: f32, device: &Device) 
     Param::from_data(TensorData::full(shape, value), device)
 }
 
+/// A parameter of zeros. On the processor its memory is not touched until it is written to.
+pub fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+    Param::from_tensor(Tensor::zeros(shape, device))
+}
+
 /// PyTorch's default for a layer with `fan_in` inputs per output: uniform within `1 / sqrt(fan_in)`.
 pub fn fan_in_uniform(fan_in: usize) -> Distribution {
     let bound = 1.0 / (fan_in as f64).sqrt();
@@ -37,5 +42,5 @@ pub fn linear([inputs, outputs]: [usize; 2], gain: f64, rng: &mut dyn Rng, devic
 
 /// A linear layer `[inputs, outputs]` of zeros.
 pub fn blank_linear([inputs, outputs]: [usize; 2], device: &Device) -> Linear {
-    Linear { weight: constant([inputs, outputs], 0.0, device), bias: Some(constant([outputs], 0.0, device)) }
+    Linear { weight: zeros([inputs, outputs], device), bias: Some(zeros([outputs], device)) }
 }

@@ -80,8 +80,8 @@ impl PatchEmbed {
     /// All weights 0.
     pub fn blank(config: &VitConfig, device: &Device) -> Self {
         let (c, p) = (config.width, config.patch);
-        let weight = init::constant([c, 3, VitConfig::TUBELET, p, p], 0.0, device);
-        Self { projection: PatchProjection { weight, bias: init::constant([c], 0.0, device) } }
+        let weight = init::zeros([c, 3, VitConfig::TUBELET, p, p], device);
+        Self { projection: PatchProjection { weight, bias: init::zeros([c], device) } }
     }
 
     /// Tokens in the order time, row, column. Rows and columns of pixels beyond the last whole patch are not seen
