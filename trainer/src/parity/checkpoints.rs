@@ -9,8 +9,9 @@ use burn::nn::LayerNormConfig;
 use burn::tensor::{Device, Tensor};
 
 use super::describe::number;
-use super::fixture::{Tensors, Unusable, numbers, read_json};
+use super::fixture::{Tensors, numbers, read_json};
 use super::score::Score;
+use super::unusable::Unusable;
 
 /// A transformer from Hugging Face: positions, every hidden state, and what the classifier or final norm makes of them.
 pub(super) fn hugging_face(folder: &Path, device: &Device, score: &mut Score) -> Result<(), Unusable> {

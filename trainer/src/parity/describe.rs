@@ -5,7 +5,7 @@ use adatad_backbone::VitConfig;
 use adatad_detector::actionformer::ActionFormerConfig;
 use serde_json::Value;
 
-use super::fixture::Unusable;
+use super::unusable::Unusable;
 use crate::model::ModelConfig;
 use crate::optim::OptimizerConfig;
 

@@ -8,17 +8,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 use super::score::Score;
-
-/// Why a fixture cannot be checked, or not to its end.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unusable(pub String);
-
-impl Unusable {
-    pub(super) fn file(path: &Path, error: impl std::fmt::Display) -> Self {
-        Self(format!("{}: {error}", path.display()))
-    }
-}
+use super::unusable::Unusable;
 
 /// Named tensors.
 #[derive(Debug, Default, Clone)]

@@ -14,8 +14,9 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use serde_json::Value;
 
 use super::describe::{number, size};
-use super::fixture::{Tensors, Unusable, numbers, read_json};
+use super::fixture::{Tensors, numbers, read_json};
 use super::score::Score;
+use super::unusable::Unusable;
 use crate::model::{AdaTad, ModelConfig};
 use crate::optim::{ModelGradients, parameters_by_file_name};
 use crate::weights::file_name;

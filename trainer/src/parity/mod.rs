@@ -10,6 +10,7 @@ mod fixture;
 mod full;
 mod pieces;
 mod score;
+mod unusable;
 mod whole;
 
 use std::collections::BTreeSet;
@@ -19,9 +20,9 @@ use burn::tensor::Device;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use fixture::Unusable;
 use fixture::read_json;
 use score::Score;
+pub use unusable::Unusable;
 
 /// How one fixture came out.
 #[derive(Debug, Clone, PartialEq, Serialize)]

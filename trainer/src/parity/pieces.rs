@@ -14,8 +14,9 @@ use burn::tensor::{Bytes, DType, Device, Tensor, TensorData};
 use serde_json::Value;
 
 use super::describe::{number, size};
-use super::fixture::{Tensors, Unusable, numbers, read_json};
+use super::fixture::{Tensors, numbers, read_json};
 use super::score::Score;
+use super::unusable::Unusable;
 use crate::optim::{ModelGradients, parameters_by_file_name};
 
 /// What a fixture tolerates where it says nothing: ten roundings of 32 bits.

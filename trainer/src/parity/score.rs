@@ -1,7 +1,7 @@
 //! The largest error so far, in units of what is tolerated.
 
 use super::Verdict;
-use super::fixture::Unusable;
+use super::unusable::Unusable;
 
 /// What was compared, and how it came out.
 #[derive(Debug, Default)]

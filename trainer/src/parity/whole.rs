@@ -14,8 +14,9 @@ use burn::store::ModuleSnapshot;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::describe;
-use super::fixture::{Fixture, Unusable, numbers};
+use super::fixture::{Fixture, numbers};
 use super::score::Score;
+use super::unusable::Unusable;
 use crate::model::AdaTad;
 use crate::optim::{EPSILON, ModelGradients, Optimizer, OptimizerConfig, parameters_by_file_name};
 use crate::weights;

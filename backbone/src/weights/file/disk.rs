@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::error::Problem;
-use super::pickle::MAX_PICKLE;
+
+/// Bytes of a pickle, and so of any piece that one asks for. That of a large checkpoint has a few megabytes.
+pub const MAX_PICKLE: u64 = 256 << 20;
 
 /// An open file that many readers may share.
 #[derive(Debug)]

@@ -31,8 +31,9 @@ mod zip;
 
 use std::path::{Path, PathBuf};
 
+pub use disk::MAX_PICKLE;
 pub use error::{FileError, Problem};
-pub use pickle::{MAX_PICKLE, MAX_STEPS};
+pub use pickle::MAX_STEPS;
 pub use safetensors::{MAX_HEADER, MAX_TENSORS};
 pub use tensor::{DType, MAX_DIMENSIONS, MAX_ELEMENTS, MAX_EXPANSION, SMALL_EXPANSION, TensorInfo};
 pub use value::{MAX_DEPTH, MAX_VALUES, Value};

@@ -6,12 +6,9 @@
 
 use std::collections::HashMap;
 
-use super::disk::Stream;
+use super::disk::{MAX_PICKLE, Stream};
 use super::error::Problem;
 use super::graph::{Graph, Id, Node};
-
-/// Bytes of a pickle. That of a large checkpoint has a few megabytes.
-pub const MAX_PICKLE: u64 = 256 << 20;
 
 /// Steps of a pickle. A training checkpoint takes about 100 for each parameter.
 pub const MAX_STEPS: usize = 1 << 20;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::disk::{Disk, Stream};
+use super::disk::{Disk, MAX_PICKLE, Stream};
 use super::error::{Problem, shortened};
 use super::graph::Storage;
-use super::pickle::{self, MAX_PICKLE};
+use super::pickle;
 use super::tensor::Span;
 use super::value::{self, Value};
 use super::zip::Archive;
