@@ -15,8 +15,12 @@ use crate::{AdapterConfig, Representation, Tia, TuningMode};
 pub struct AdaptedBackbone {
     /// The VideoMAE transformer.
     pub vit: Vit,
-    /// One adapter per block; empty where the mode has none.
-    pub adapters: Vec<Tia>,
+    /// The adapter of each block that carries one; empty in modes without, and of a ladder.
+    pub adapters: Vec<Option<Tia>>,
+    /// Adapters beside the backbone, one for each block of `rungs`.
+    pub ladder: Vec<Tia>,
+    #[module(skip)]
+    rungs: Vec<usize>,
     #[module(skip)]
     mode: TuningMode,
     #[module(skip)]
@@ -33,15 +37,22 @@ impl AdaptedBackbone {
         rng: &mut dyn Rng,
         device: &Device,
     ) -> Self {
-        let adapters = match adapter.mode {
-            TuningMode::Frozen | TuningMode::Full => 0,
-            TuningMode::Adapter | TuningMode::Tia => vit.blocks.len(),
+        let (depth, width) = (vit.blocks.len(), vit.width());
+        let placed = adapter.placed(depth);
+        let temporal = adapter.mode != TuningMode::Adapter;
+        let mut tia = || Tia::init(adapter, width, temporal, rng, device);
+        let (adapters, ladder, rungs) = match adapter.mode {
+            TuningMode::Frozen | TuningMode::Full => (Vec::new(), Vec::new(), Vec::new()),
+            TuningMode::Ladder => (Vec::new(), placed.iter().map(|_| tia()).collect(), placed),
+            TuningMode::Adapter | TuningMode::Tia => {
+                ((0..depth).map(|block| placed.contains(&block).then(&mut tia)).collect(), Vec::new(), Vec::new())
+            }
         };
-        let temporal = adapter.mode == TuningMode::Tia;
-        let width = vit.width();
         Self {
             vit: if adapter.backbone_learns() { with_fixed_positions(vit) } else { vit.no_grad() },
-            adapters: (0..adapters).map(|_| Tia::init(adapter, width, temporal, rng, device)).collect(),
+            adapters,
+            ladder,
+            rungs,
             mode: adapter.mode,
             representation,
             centre_features: adapter.centre_features,
@@ -57,21 +68,19 @@ impl AdaptedBackbone {
     ///
     /// - `frames`: `[b, 3, f, height, width]`, bytes, `f` a multiple of 16
     /// - returns: `[b, f / 2, c]`, of snippets `[b, f / 16, c]`
-    pub fn forward(&self, frames: Tensor<5, Int>, mut rng: Option<&mut dyn Rng>) -> Tensor<3> {
+    pub fn forward(&self, frames: Tensor<5, Int>, rng: Option<&mut dyn Rng>) -> Tensor<3> {
         let [b, _, f, height, width] = frames.dims();
         assert_shape!(frames, [b, 3, f / VitConfig::CLIP_FRAMES * VitConfig::CLIP_FRAMES, height, width]);
 
-        let mut x = self.vit.embed(normalise(clips(frames))); // [n, tokens, c]
-        for (i, block) in self.vit.blocks.iter().enumerate() {
-            x = block.forward(x, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-            if let Some(adapter) = self.adapters.get(i) {
-                let windows = match self.representation {
-                    Representation::Frames => b,
-                    Representation::Snippets => b * f / VitConfig::CLIP_FRAMES,
-                };
-                x = over_window(x, windows, |window| adapter.forward(window));
-            }
-        }
+        let windows = match self.representation {
+            Representation::Frames => b,
+            Representation::Snippets => b * f / VitConfig::CLIP_FRAMES,
+        };
+        let x = self.vit.embed(normalise(clips(frames))); // [n, tokens, c]
+        let x = match self.mode {
+            TuningMode::Ladder => self.climb(x, windows),
+            _ => self.through(x, windows, rng),
+        };
         let [_, _, c] = x.dims();
         let t = f / VitConfig::TUBELET;
         let pooled = by_tubelet(x, b).mean_dim(2).reshape([b, t, c]);
@@ -84,6 +93,41 @@ impl AdaptedBackbone {
         };
         let features = if self.centre_features { pooled.clone() - pooled.mean_dim(1) } else { pooled };
         if self.mode == TuningMode::Frozen { features.detach() } else { features }
+    }
+}
+
+impl AdaptedBackbone {
+    /// Every block, each followed by its adapter where it carries one. `[n, tokens, c] -> [n, tokens, c]`.
+    fn through(&self, mut x: Tensor<3>, windows: usize, mut rng: Option<&mut dyn Rng>) -> Tensor<3> {
+        for (i, block) in self.vit.blocks.iter().enumerate() {
+            x = block.forward(x, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
+            if let Some(Some(adapter)) = self.adapters.get(i) {
+                x = over_window(x, windows, |window| adapter.forward(window));
+            }
+        }
+        x
+    }
+
+    /// What the last rung's block hands on, and what every rung adds to it (OpenTAD `VisionTransformerLadder`). Without
+    /// stochastic depth, as in the reference. `[n, tokens, c] -> [n, tokens, c]`.
+    fn climb(&self, mut x: Tensor<3>, windows: usize) -> Tensor<3> {
+        let mut added: Option<Tensor<3>> = None;
+        let mut rungs = self.rungs.iter().zip(&self.ladder).peekable();
+        for (i, block) in self.vit.blocks.iter().enumerate() {
+            if rungs.peek().is_none() {
+                break; // nothing reads the blocks above the last rung
+            }
+            x = block.forward(x, None);
+            if let Some((_, rung)) = rungs.next_if(|(place, _)| **place == i) {
+                let term = over_window(x.clone().detach(), windows, |window| rung.branch(window));
+                added = Some(added.map_or_else(|| term.clone(), |sum| sum + term.clone()));
+            }
+        }
+        let x = x.detach();
+        match added {
+            Some(added) => x + added,
+            None => x,
+        }
     }
 }
 

@@ -12,6 +12,9 @@ pub enum TuningMode {
     Adapter,
     /// A Temporal-Informative Adapter after each block: the paper's method.
     Tia,
+    /// Adapters beside the backbone (AdaTAD-dagger): each reads what one block hands on, their sum is added to what the
+    /// last of these blocks hands on. No gradient passes through the backbone.
+    Ladder,
     /// No adapter; every weight of the backbone learns.
     Full,
 }
@@ -34,6 +37,9 @@ pub enum Representation {
 pub struct AdapterConfig {
     /// What the backbone carries.
     pub mode: TuningMode,
+    /// Blocks that carry one, from 0 on, ascending (OpenTAD `adapter_index`); absent: every block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Vec<usize>>,
     /// How many times narrower the bottleneck is than the backbone (OpenTAD: ratio 0.25, so 4).
     pub reduction: usize,
     /// Temporal kernel of TIA, in tubelets; odd, so that time keeps its length.
@@ -71,15 +77,49 @@ pub enum AdapterConfigError {
         "adapter.mode is `frozen` and adapter.train-backbone is true; to train the backbone use mode `full` or `tia`"
     )]
     FrozenButTrained,
+    /// A ladder stands beside a backbone that gets no gradient.
+    #[error(
+        "adapter.mode is `ladder` and adapter.train-backbone is true; to train the backbone use mode `full` or `tia`"
+    )]
+    LadderButTrained,
+    /// Blocks that there are not, or in no order.
+    #[error("adapter.blocks is {blocks:?}; it must be ascending numbers from 0 to {}, each once", depth - 1)]
+    Blocks {
+        /// The blocks given.
+        blocks: Vec<usize>,
+        /// Number of blocks there are.
+        depth: usize,
+    },
 }
 
 impl AdapterConfig {
-    /// Refuses what cannot be built on a backbone of this width.
+    /// The published recipe: a Temporal-Informative Adapter after every block of a frozen backbone.
+    pub fn tia() -> Self {
+        Self {
+            mode: TuningMode::Tia,
+            blocks: None,
+            reduction: 4,
+            kernel: 3,
+            train_backbone: false,
+            centre_features: false,
+        }
+    }
+
+    /// The blocks that carry an adapter, of a backbone with `depth` of them.
+    pub fn placed(&self, depth: usize) -> Vec<usize> {
+        match (self.mode, &self.blocks) {
+            (TuningMode::Frozen | TuningMode::Full, _) => Vec::new(),
+            (_, Some(blocks)) => blocks.clone(),
+            (_, None) => (0..depth).collect(),
+        }
+    }
+
+    /// Refuses what cannot be built on a backbone of this width, with `depth` blocks.
     ///
     /// # Errors
     ///
     /// The first field that does not fit, with the nearest values that would.
-    pub fn check(&self, width: usize) -> Result<(), AdapterConfigError> {
+    pub fn check(&self, width: usize, depth: usize) -> Result<(), AdapterConfigError> {
         let Self { reduction, kernel, .. } = *self;
         if reduction == 0 || reduction > width {
             return Err(AdapterConfigError::Reduction { reduction, width });
@@ -93,6 +133,15 @@ impl AdapterConfig {
         }
         if self.mode == TuningMode::Frozen && self.train_backbone {
             return Err(AdapterConfigError::FrozenButTrained);
+        }
+        if self.mode == TuningMode::Ladder && self.train_backbone {
+            return Err(AdapterConfigError::LadderButTrained);
+        }
+        if let Some(blocks) = &self.blocks {
+            let ascending = blocks.windows(2).all(|pair| pair[0] < pair[1]);
+            if !ascending || blocks.last().is_none_or(|last| *last >= depth) {
+                return Err(AdapterConfigError::Blocks { blocks: blocks.clone(), depth });
+            }
         }
         Ok(())
     }

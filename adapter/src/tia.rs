@@ -86,15 +86,25 @@ impl Tia {
     /// - `x`: `[b, t, s, c]`, with `t` spanning the whole window, not one clip
     /// - returns: the same
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        x.clone() + self.branch(x)
+    }
+
+    /// What the adapter adds: `gamma * up(z + temporal(z))`.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[b, t, s, c]`, with `t` spanning the whole window
+    /// - returns: the same
+    pub fn branch(&self, x: Tensor<4>) -> Tensor<4> {
         let [b, t, s, c] = x.dims();
-        let z = activation::gelu(self.down_proj.forward(x.clone())); // [b, t, s, r]
+        let z = activation::gelu(self.down_proj.forward(x)); // [b, t, s, r]
         let z = match &self.temporal {
             Some(temporal) => z.clone() + temporal.forward(z),
             None => z,
         };
         let y = self.up_proj.forward(z);
         assert_shape!(y, [b, t, s, c]);
-        x + y * self.gamma.val().reshape([1, 1, 1, 1])
+        y * self.gamma.val().reshape([1, 1, 1, 1])
     }
 }
 

@@ -121,10 +121,10 @@ impl AdaTad {
     /// Number of parameters in the transformer (without its position table), the adapters, and the detector with the frame
     /// head.
     pub fn parts(&self) -> [usize; 3] {
-        let AdaptedBackbone { vit, adapters, .. } = &self.backbone;
+        let AdaptedBackbone { vit, adapters, ladder, .. } = &self.backbone;
         let table = vit.pos_embed.shape().num_elements();
         let detector = self.detector.num_params() + self.frame_head.num_params();
-        [vit.num_params() - table, adapters.num_params(), detector]
+        [vit.num_params() - table, adapters.num_params() + ladder.num_params(), detector]
     }
 
     /// How large the model is and how much of it learns.

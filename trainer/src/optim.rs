@@ -48,7 +48,7 @@ pub enum Group {
 impl Group {
     /// The group of the parameter at this path.
     pub fn of(path: &str) -> Self {
-        if path.starts_with("backbone.adapters.") {
+        if path.starts_with("backbone.adapters.") || path.starts_with("backbone.ladder.") {
             Group::Adapter
         } else if path.starts_with("backbone.") {
             Group::Backbone

@@ -71,10 +71,7 @@ pub struct Plan {
 impl Plan {
     /// A transformer with adapters, without a detector.
     pub fn of_backbone(vit: &VitConfig, adapter: &AdapterConfig, input: Input) -> Self {
-        let adapters = match adapter.mode {
-            TuningMode::Frozen | TuningMode::Full => 0,
-            TuningMode::Adapter | TuningMode::Tia => vit.depth as u64 * adapter_parameters(vit, adapter),
-        };
+        let adapters = adapter.placed(vit.depth).len() as u64 * adapter_parameters(vit, adapter);
         Self::with(vit, adapter, input, [vit.parameters() as u64, adapters, 0])
     }
 
@@ -110,7 +107,7 @@ fn adapter_parameters(vit: &VitConfig, adapter: &AdapterConfig) -> u64 {
     let (c, r) = (vit.width as u64, (vit.width / adapter.reduction) as u64);
     let ends = (c * r + r) + (r * c + c) + 1;
     match adapter.mode {
-        TuningMode::Tia => ends + (r * adapter.kernel as u64 + r) + (r * r + r),
+        TuningMode::Tia | TuningMode::Ladder => ends + (r * adapter.kernel as u64 + r) + (r * r + r),
         TuningMode::Adapter | TuningMode::Frozen | TuningMode::Full => ends,
     }
 }
@@ -132,23 +129,23 @@ fn flops(vit: &VitConfig, adapter: &AdapterConfig, input: Input) -> Flops {
         linear: 4 * c * c + 2 * c * hidden,
         attention: 2 * clip_tokens * c,
         adapter: match adapter.mode {
-            TuningMode::Tia => 2 * c * r + r * r + adapter.kernel as u64 * r,
+            TuningMode::Tia | TuningMode::Ladder => 2 * c * r + r * r + adapter.kernel as u64 * r,
             TuningMode::Adapter => 2 * c * r,
             TuningMode::Frozen | TuningMode::Full => 0,
         },
     };
     let embedding = tokens * (3 * VitConfig::TUBELET * vit.patch * vit.patch * vit.width) as u64;
-    let depth = vit.depth as u64;
-    let forward = embedding + depth * tokens * (each.linear + each.attention + each.adapter);
-    // A product has two gradients; that of a frozen weight is not needed. Below the first block nothing learns, unless
-    // the whole backbone does.
+    let (depth, placed) = (vit.depth as u64, adapter.placed(vit.depth));
+    let adapters = placed.len() as u64;
+    let forward = embedding + depth * tokens * (each.linear + each.attention) + adapters * tokens * each.adapter;
+    // A product has two gradients; that of a frozen weight is not needed. Below the first block that learns nothing is.
     let (blocks, weights) = match (adapter.mode, adapter.backbone_learns()) {
-        (TuningMode::Frozen, _) => (0, 0),
+        (TuningMode::Frozen | TuningMode::Ladder, _) => (0, 0),
         (_, true) => (depth, 1),
-        (_, false) => (depth - 1, 0),
+        (_, false) => (depth - 1 - placed.first().map_or(depth - 1, |first| *first as u64), 0),
     };
     let backward = blocks * tokens * ((1 + weights) * each.linear + 2 * each.attention)
-        + depth * tokens * 2 * each.adapter
+        + adapters * tokens * 2 * each.adapter
         + weights * embedding;
     Flops { forward: 2 * forward, step: 2 * (forward + backward) }
 }
@@ -159,7 +156,7 @@ mod tests {
     use adatad_backbone::Preset;
 
     fn tia() -> AdapterConfig {
-        AdapterConfig { mode: TuningMode::Tia, reduction: 4, kernel: 3, train_backbone: false, centre_features: false }
+        AdapterConfig::tia()
     }
 
     #[test]

@@ -190,6 +190,7 @@ impl Session<'_> {
         let adapters = match adapter.mode {
             TuningMode::Tia => "A Temporal-Informative Adapter after each of its blocks learns.",
             TuningMode::Adapter => "A plain adapter after each of its blocks learns.",
+            TuningMode::Ladder => "A ladder of Temporal-Informative Adapters beside it learns.",
             TuningMode::Frozen | TuningMode::Full => "It carries no adapters.",
         };
         let mut words = vec![backbone.to_owned(), adapters.to_owned(), "The ActionFormer detector learns.".to_owned()];

@@ -14,10 +14,12 @@ use burn::store::{
 use regex::Regex;
 
 /// Names in files (OpenTAD's) to paths in [`AdaTad`](crate::model::AdaTad). Order matters.
-const TO_MODULE: [(&str, &str); 14] = [
+const TO_MODULE: [(&str, &str); 16] = [
     (r"^module\.", ""),
     (r"^backbone\.model\.backbone\.blocks\.(\d+)\.adapter\.(dwconv|conv)\.", "backbone.adapters.$1.temporal.$2."),
     (r"^backbone\.model\.backbone\.blocks\.(\d+)\.adapter\.", "backbone.adapters.$1."),
+    (r"^backbone\.model\.backbone\.ladders\.adapters\.(\d+)\.(dwconv|conv)\.", "backbone.ladder.$1.temporal.$2."),
+    (r"^backbone\.model\.backbone\.ladders\.adapters\.(\d+)\.", "backbone.ladder.$1."),
     (r"^backbone\.model\.backbone\.", "backbone.vit."),
     (r"\.mlp\.layers\.0\.0\.", ".mlp.fc1."),
     (r"\.mlp\.layers\.1\.", ".mlp.fc2."),
@@ -32,7 +34,7 @@ const TO_MODULE: [(&str, &str); 14] = [
 ];
 
 /// The way back.
-const TO_FILE: [(&str, &str); 11] = [
+const TO_FILE: [(&str, &str); 13] = [
     (r"^(detector\.projection\..*)\.mlp\.fc1\.", "$1.mlp.0."),
     (r"^(detector\.projection\..*)\.mlp\.fc2\.", "$1.mlp.3."),
     (r"^detector\.(.*)\.attn\.(query|key|value)\.norm\.", "detector.$1.attn.${2}_norm."),
@@ -43,6 +45,8 @@ const TO_FILE: [(&str, &str); 11] = [
     (r"^backbone\.vit\.(.*)\.mlp\.fc2\.", "backbone.vit.$1.mlp.layers.1."),
     (r"^backbone\.adapters\.(\d+)\.temporal\.", "backbone.model.backbone.blocks.$1.adapter."),
     (r"^backbone\.adapters\.(\d+)\.", "backbone.model.backbone.blocks.$1.adapter."),
+    (r"^backbone\.ladder\.(\d+)\.temporal\.", "backbone.model.backbone.ladders.adapters.$1."),
+    (r"^backbone\.ladder\.(\d+)\.", "backbone.model.backbone.ladders.adapters.$1."),
     (r"^backbone\.vit\.", "backbone.model.backbone."),
 ];
 
@@ -128,7 +132,8 @@ pub fn save<M: Module + ModuleSnapshot>(module: &M, path: &Path) -> Result<(), W
 /// The name under which the parameter at `path` of [`AdaTad`](crate::model::AdaTad) stands in a file.
 pub fn file_name(path: &str) -> String {
     let norm = path.replace(".gamma", ".weight").replace(".beta", ".bias");
-    let is_adapter_gain = path.starts_with("backbone.adapters.") && path.ends_with(".gamma");
+    let is_adapter = path.starts_with("backbone.adapters.") || path.starts_with("backbone.ladder.");
+    let is_adapter_gain = is_adapter && path.ends_with(".gamma");
     let start = if is_adapter_gain { path.to_owned() } else { norm };
     renamed(&remapper(&TO_FILE), start)
 }

@@ -1,8 +1,8 @@
 //! Pretrained weights: which file holds what, and into which parameter it goes.
 //!
-//! [`file`] reads PyTorch's and safetensors' files as lists of named tensors. [`Layout`] knows the four ways in which
-//! VideoMAE's weights are named; [`Match`] compares names and shapes before a single number is read; [`VitWeights`] fills
-//! a transformer, one tensor at a time, so that loading takes little more memory than the parameters themselves.
+//! [`mod@file`] reads PyTorch's and safetensors' files as lists of named tensors. [`Layout`] knows the four ways in which
+//! VideoMAE's weights are named; [`Match`] compares names and shapes before a single number is read; [`VitWeights`]
+//! fills a transformer, one tensor at a time, so that loading takes little more memory than the parameters themselves.
 
 pub mod file;
 mod hugging_face;

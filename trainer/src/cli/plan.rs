@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use adatad::config::RunConfig;
 use adatad::plan::{Input, Plan as Cost};
-use adatad_adapter::{AdapterConfig, TuningMode};
+use adatad_adapter::AdapterConfig;
 use adatad_backbone::{Preset, VitConfig};
 use adatad_data::annotation::Annotations;
 use adatad_data::classes::ClassList;
@@ -92,13 +92,7 @@ impl Plan {
             anyhow::bail!("--frames {} is no multiple of {clip}; the nearest are {below} and {above}", self.frames);
         }
         let input = Input { frames: self.frames, pixels: self.pixels };
-        let tia = AdapterConfig {
-            mode: TuningMode::Tia,
-            reduction: 4,
-            kernel: 3,
-            train_backbone: false,
-            centre_features: false,
-        };
+        let tia = AdapterConfig::tia();
         if let Some(preset) = Preset::ALL.into_iter().find(|preset| preset.config().patch > self.pixels) {
             let patch = preset.config().patch;
             anyhow::bail!("--pixels {} holds no patch of {}, which is {patch} px wide", self.pixels, preset.name());

@@ -243,7 +243,7 @@ impl RunConfig {
     fn check(&self) -> Result<(), String> {
         let say = |e: &dyn std::fmt::Display| e.to_string();
         self.backbone.check().map_err(|e| say(&e))?;
-        self.adapter.check(self.backbone.width).map_err(|e| say(&e))?;
+        self.adapter.check(self.backbone.width, self.backbone.depth).map_err(|e| say(&e))?;
         self.detector.check(self.window.size).map_err(|e| say(&e))?;
         self.inference.suppression.check().map_err(|e| format!("inference.suppression: {e}"))?;
         if self.weights.is_none() && !self.adapter.backbone_learns() {

@@ -18,11 +18,7 @@ pub(super) fn model(description: &Value) -> Result<ModelConfig, Unusable> {
         Value::Array(blocks) => blocks.iter().filter_map(Value::as_u64).map(|block| block as usize).collect(),
         _ => Vec::new(),
     };
-    let mode = match with_adapter.len() {
-        0 => TuningMode::Frozen,
-        all if all == depth => TuningMode::Tia,
-        _ => return Err(Unusable(format!("adapters in blocks {with_adapter:?} only are not supported"))),
-    };
+    let mode = if with_adapter.is_empty() { TuningMode::Frozen } else { TuningMode::Tia };
     let ratio = vit["adapter_mlp_ratio"].as_f64().unwrap_or(0.25);
     Ok(ModelConfig {
         backbone: VitConfig {
@@ -37,10 +33,9 @@ pub(super) fn model(description: &Value) -> Result<ModelConfig, Unusable> {
         },
         adapter: AdapterConfig {
             mode,
+            blocks: Some(with_adapter),
             reduction: (1.0 / ratio).round() as usize,
-            kernel: 3,
-            train_backbone: false,
-            centre_features: false,
+            ..AdapterConfig::tia()
         },
         detector: detector(description)?,
         classes: classes(description)?,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use adatad_adapter::{AdapterConfig, Representation, TuningMode, clips};
+use adatad_adapter::{AdapterConfig, Representation, clips};
 use adatad_backbone::{Preset, Vit, VitConfig, normalise};
 use adatad_data::random::{Rng, Stream};
 use adatad_detector::actionformer::ActionFormerConfig;
@@ -104,13 +104,7 @@ fn config(width: usize, depth: usize, window_steps: usize, classes: usize) -> Re
     let published = published.ok_or_else(|| Unusable(format!("no published size has width {width}, depth {depth}")))?;
     Ok(ModelConfig {
         backbone: VitConfig { drop_path: 0.0, ..published },
-        adapter: AdapterConfig {
-            mode: TuningMode::Tia,
-            reduction: 4,
-            kernel: 3,
-            train_backbone: false,
-            centre_features: false,
-        },
+        adapter: AdapterConfig::tia(),
         detector: ActionFormerConfig::thumos(),
         classes,
         window_steps,
@@ -146,7 +140,7 @@ fn blocks(model: &AdaTad, frames: Tensor<5, Int>, sidecar: &Value, score: &mut S
     let shape = x.dims();
     for (i, block) in backbone.vit.blocks.iter().enumerate() {
         x = block.forward(x, None);
-        if let Some(adapter) = backbone.adapters.get(i) {
+        if let Some(Some(adapter)) = backbone.adapters.get(i) {
             x = adapter.forward(x.reshape([b, f / 2, h * w, shape[2]])).reshape(shape);
         }
         let values = numbers(&x.to_data());

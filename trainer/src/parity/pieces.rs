@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use adatad_adapter::{AdapterConfig, Tia, TuningMode, resample};
+use adatad_adapter::{AdapterConfig, Tia, resample};
 use adatad_backbone::{Attention, DropRate, VitConfig, normalise, resize_positions, sinusoid};
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::Timing;
@@ -122,13 +122,7 @@ impl Pieces<'_> {
     fn adapter(&self, case: &str, settings: &Value, tolerance: f64, score: &mut Score) -> Result<(), Unusable> {
         let device = &self.device.clone().autodiff();
         let (c, s) = (size(settings, "embed")?, size(settings, "h")? * size(settings, "w")?);
-        let config = AdapterConfig {
-            mode: TuningMode::Tia,
-            reduction: c / size(settings, "hidden")?,
-            kernel: 3,
-            train_backbone: false,
-            centre_features: false,
-        };
+        let config = AdapterConfig { reduction: c / size(settings, "hidden")?, ..AdapterConfig::tia() };
         let mut tia = Tia::init(&config, c, true, &mut Rng::new(0, Stream::Init, 0, 0), device);
         self.fill(&mut tia, case)?;
         let x: Tensor<3> = self.tensors.tensor(&format!("{case}.in"), device)?;

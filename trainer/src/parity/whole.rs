@@ -125,7 +125,7 @@ fn stages(model: &AdaTad, fixture: &Fixture, device: &Device, score: &mut Score)
         found.push((name("norm2"), normed.to_data()));
         found.push((name("mlp"), block.mlp.forward(normed).to_data()));
         x = block.forward(x, None);
-        if let Some(adapter) = backbone.adapters.get(i) {
+        if let Some(Some(adapter)) = backbone.adapters.get(i) {
             let window = x.clone().reshape([b, f / 2, h * w, c]);
             let down = adapter.down_proj.forward(window.clone());
             found.push((name("adapter.down_proj"), down.to_data()));
