@@ -3,11 +3,13 @@
 //! Axis names: `b` videos, `k` clips of a window, `n = b * k`, `t` tubelets of the window, `s` patches of a tubelet,
 //! `c` channels.
 
-use adatad_backbone::{Vit, VitConfig, normalise};
+use adatad_backbone::{BlockDraw, Vit, VitConfig, normalise};
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, assert_shape};
 use rand_core::Rng;
 
+use crate::schedule::Clips;
+use crate::tia_backward::Layout;
 use crate::{AdapterConfig, Representation, Tia, TuningMode};
 
 /// A backbone with an adapter after each block.
@@ -20,12 +22,13 @@ pub struct AdaptedBackbone {
     /// Adapters beside the backbone, one for each block of `rungs`.
     pub ladder: Vec<Tia>,
     #[module(skip)]
-    rungs: Vec<usize>,
+    pub(crate) rungs: Vec<usize>,
     #[module(skip)]
-    mode: TuningMode,
+    pub(crate) mode: TuningMode,
     #[module(skip)]
     representation: Representation,
     centre_features: bool,
+    pub(crate) backbone_learns: bool,
 }
 
 impl AdaptedBackbone {
@@ -56,11 +59,13 @@ impl AdaptedBackbone {
             mode: adapter.mode,
             representation,
             centre_features: adapter.centre_features,
+            backbone_learns: adapter.backbone_learns(),
         }
     }
 
-    /// One feature per tubelet (or per clip, of snippets): normalise, cut into clips, embed, run the blocks with their
-    /// adapters, average over space (and the clip), join the clips.
+    /// One feature per tubelet (or per clip, of snippets): the model as one expression, and on a device with autodiff as
+    /// one graph. What training and detection use instead, in less memory, is [`run`](Self::run) and
+    /// [`infer`](Self::infer).
     ///
     /// With `rng`, stochastic depth is drawn per clip (also inside frozen blocks, as in the reference).
     ///
@@ -69,38 +74,70 @@ impl AdaptedBackbone {
     /// - `frames`: `[b, 3, f, height, width]`, bytes, `f` a multiple of 16
     /// - returns: `[b, f / 2, c]`, of snippets `[b, f / 16, c]`
     pub fn forward(&self, frames: Tensor<5, Int>, rng: Option<&mut dyn Rng>) -> Tensor<3> {
-        let [b, _, f, height, width] = frames.dims();
-        assert_shape!(frames, [b, 3, f / VitConfig::CLIP_FRAMES * VitConfig::CLIP_FRAMES, height, width]);
+        self.features(self.tubelets(frames, rng))
+    }
 
-        let windows = match self.representation {
-            Representation::Frames => b,
-            Representation::Snippets => b * f / VitConfig::CLIP_FRAMES,
-        };
+    /// One feature per tubelet: normalise, cut into clips, embed, run the blocks with their adapters, average over space.
+    ///
+    /// # Shapes
+    ///
+    /// - `frames`: `[b, 3, f, height, width]`, bytes, `f` a multiple of 16
+    /// - returns: `[b, f / 2, c]`
+    pub fn tubelets(&self, frames: Tensor<5, Int>, rng: Option<&mut dyn Rng>) -> Tensor<3> {
+        let [b, _, f, ..] = frames.dims();
+        let windows = self.windows(&frames);
         let x = self.vit.embed(normalise(clips(frames))); // [n, tokens, c]
         let x = match self.mode {
             TuningMode::Ladder => self.climb(x, windows),
             _ => self.through(x, windows, rng),
         };
         let [_, _, c] = x.dims();
-        let t = f / VitConfig::TUBELET;
-        let pooled = by_tubelet(x, b).mean_dim(2).reshape([b, t, c]);
-        let pooled = match self.representation {
-            Representation::Frames => pooled,
+        by_tubelet(x, b).mean_dim(2).reshape([b, f / VitConfig::TUBELET, c])
+    }
+
+    /// What the detector reads, from the tubelets' averages: of snippets one feature each; centred if so configured.
+    ///
+    /// # Shapes
+    ///
+    /// - `tubelets`: `[b, f / 2, c]`
+    /// - returns: `[b, f / 2, c]`, of snippets `[b, f / 16, c]`
+    pub fn features(&self, tubelets: Tensor<3>) -> Tensor<3> {
+        let [b, t, c] = tubelets.dims();
+        let features = match self.representation {
+            Representation::Frames => tubelets,
             Representation::Snippets => {
-                let k = f / VitConfig::CLIP_FRAMES;
-                pooled.reshape([b, k, VitConfig::CLIP_TOKENS, c]).mean_dim(2).reshape([b, k, c])
+                let k = t / VitConfig::CLIP_TOKENS;
+                tubelets.reshape([b, k, VitConfig::CLIP_TOKENS, c]).mean_dim(2).reshape([b, k, c])
             }
         };
-        let features = if self.centre_features { pooled.clone() - pooled.mean_dim(1) } else { pooled };
+        let features = if self.centre_features { features.clone() - features.mean_dim(1) } else { features };
         if self.mode == TuningMode::Frozen { features.detach() } else { features }
+    }
+
+    /// Stretches of time whose clips see each other.
+    fn windows(&self, frames: &Tensor<5, Int>) -> usize {
+        let [b, _, f, height, width] = frames.dims();
+        assert_shape!(frames, [b, 3, f / VitConfig::CLIP_FRAMES * VitConfig::CLIP_FRAMES, height, width]);
+        match self.representation {
+            Representation::Frames => b,
+            Representation::Snippets => b * f / VitConfig::CLIP_FRAMES,
+        }
+    }
+
+    pub(crate) fn clips(&self, frames: Tensor<5, Int>, at_once: usize) -> Clips {
+        let [.., height, width] = frames.dims();
+        let [h, w] = self.vit.grid(height, width);
+        let layout = Layout { windows: self.windows(&frames), places: h * w };
+        Clips::new(clips(frames), layout, at_once)
     }
 }
 
 impl AdaptedBackbone {
     /// Every block, each followed by its adapter where it carries one. `[n, tokens, c] -> [n, tokens, c]`.
-    fn through(&self, mut x: Tensor<3>, windows: usize, mut rng: Option<&mut dyn Rng>) -> Tensor<3> {
-        for (i, block) in self.vit.blocks.iter().enumerate() {
-            x = block.forward(x, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
+    fn through(&self, mut x: Tensor<3>, windows: usize, rng: Option<&mut dyn Rng>) -> Tensor<3> {
+        let draws = self.vit.draw(x.dims()[0], rng);
+        for (i, (block, draw)) in self.vit.blocks.iter().zip(&draws).enumerate() {
+            x = block.forward(x, draw);
             if let Some(Some(adapter)) = self.adapters.get(i) {
                 x = over_window(x, windows, |window| adapter.forward(window));
             }
@@ -117,7 +154,7 @@ impl AdaptedBackbone {
             if rungs.peek().is_none() {
                 break; // nothing reads the blocks above the last rung
             }
-            x = block.forward(x, None);
+            x = block.forward(x, &BlockDraw::default());
             if let Some((_, rung)) = rungs.next_if(|(place, _)| **place == i) {
                 let term = over_window(x.clone().detach(), windows, |window| rung.branch(window));
                 added = Some(added.map_or_else(|| term.clone(), |sum| sum + term.clone()));

@@ -44,6 +44,9 @@ pub struct AdapterConfig {
     pub reduction: usize,
     /// Temporal kernel of TIA, in tubelets; odd, so that time keeps its length.
     pub kernel: usize,
+    /// Distance of the kernel's taps, in tubelets.
+    #[serde(default = "one")]
+    pub dilation: usize,
     /// Whether the backbone's own weights learn too. For backbones without pretrained weights; `full` implies it.
     pub train_backbone: bool,
     /// Whether each window's mean feature is subtracted. What a fixed camera sees at all times otherwise outweighs what
@@ -72,6 +75,9 @@ pub enum AdapterConfigError {
         /// The nearest odd kernel above.
         above: usize,
     },
+    /// All taps of the kernel would see the same place.
+    #[error("adapter.dilation is 0; it must be at least 1")]
+    Dilation,
     /// A contradiction.
     #[error(
         "adapter.mode is `frozen` and adapter.train-backbone is true; to train the backbone use mode `full` or `tia`"
@@ -100,6 +106,7 @@ impl AdapterConfig {
             blocks: None,
             reduction: 4,
             kernel: 3,
+            dilation: 1,
             train_backbone: false,
             centre_features: false,
         }
@@ -131,6 +138,9 @@ impl AdapterConfig {
                 above: kernel + 1,
             });
         }
+        if self.dilation == 0 {
+            return Err(AdapterConfigError::Dilation);
+        }
         if self.mode == TuningMode::Frozen && self.train_backbone {
             return Err(AdapterConfigError::FrozenButTrained);
         }
@@ -150,4 +160,8 @@ impl AdapterConfig {
     pub fn backbone_learns(&self) -> bool {
         self.train_backbone || self.mode == TuningMode::Full
     }
+}
+
+fn one() -> usize {
+    1
 }

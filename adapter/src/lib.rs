@@ -5,10 +5,18 @@
 
 mod adapted;
 mod config;
+mod keep;
+mod ladder;
 mod resample;
+mod schedule;
+mod store;
 mod tia;
+mod tia_backward;
 
 pub use adapted::{AdaptedBackbone, clips};
 pub use config::{AdapterConfig, AdapterConfigError, Representation, TuningMode};
+pub use keep::Keep;
 pub use resample::{linear_matrix, resample};
+pub use schedule::Kept;
+pub use store::SpillError;
 pub use tia::{DepthwiseWeights, PointwiseWeights, Temporal, Tia};

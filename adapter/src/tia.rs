@@ -6,11 +6,11 @@
 //! `c` channels of the backbone, `r = c / reduction` bottleneck.
 //! Reference: <https://arxiv.org/abs/2311.17241>, section 3; OpenTAD `vit_adapter.py`.
 
-use adatad_backbone::init;
+use adatad_backbone::{Gelu, init};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::module::linear;
-use burn::tensor::{Device, Distribution, Tensor, activation, assert_shape};
+use burn::tensor::{Device, Distribution, Tensor, assert_shape};
 use rand_core::Rng;
 
 use crate::AdapterConfig;
@@ -35,6 +35,7 @@ pub struct Temporal {
     pub dwconv: DepthwiseWeights,
     /// Mixes channels.
     pub conv: PointwiseWeights,
+    dilation: usize,
 }
 
 /// Weights of a depthwise convolution.
@@ -73,6 +74,7 @@ impl Tia {
                     weight: init::draw([r, r, 1], normal((2.0 / r as f64).sqrt()), rng, device),
                     bias: zero_bias(r),
                 },
+                dilation: config.dilation,
             }),
             up_proj: Linear { weight: init::constant([r, width], 0.0, device), bias: Some(zero_bias(width)) },
             gamma: init::constant([1], 1.0, device),
@@ -97,7 +99,8 @@ impl Tia {
     /// - returns: the same
     pub fn branch(&self, x: Tensor<4>) -> Tensor<4> {
         let [b, t, s, c] = x.dims();
-        let z = activation::gelu(self.down_proj.forward(x)); // [b, t, s, r]
+        let gelu = Gelu::on(&x.device());
+        let z = gelu.forward(self.down_proj.forward(x)); // [b, t, s, r]
         let z = match &self.temporal {
             Some(temporal) => z.clone() + temporal.forward(z),
             None => z,
@@ -116,19 +119,34 @@ impl Temporal {
     /// - `z`: `[b, t, s, r]`
     /// - returns: the same
     pub fn forward(&self, z: Tensor<4>) -> Tensor<4> {
-        let [b, t, s, r] = z.dims();
+        self.pointwise(self.depthwise(z))
+    }
+
+    /// Along time, channel by channel. A sum of shifted copies: no transpose to a convolution's layout, on any backend.
+    pub(crate) fn depthwise(&self, z: Tensor<4>) -> Tensor<4> {
+        let [_, _, _, r] = z.dims();
         let weight = self.dwconv.weight.val(); // [r, 1, kernel]
-        let [_, _, kernel] = weight.dims();
-        let reach = kernel / 2;
+        let tap = |k: usize| weight.clone().narrow(2, k, 1).reshape([1, 1, 1, r]);
+        let mixed = self.shifted(z).enumerate().map(|(k, z)| z * tap(k)).reduce(|sum, term| sum + term);
+        let Some(mixed) = mixed else { unreachable!("a kernel has at least one tap") };
+        mixed + self.dwconv.bias.val().reshape([1, 1, 1, r])
+    }
+
+    /// Across channels, place by place.
+    pub(crate) fn pointwise(&self, mixed: Tensor<4>) -> Tensor<4> {
+        let [_, _, _, r] = mixed.dims();
+        let weight = self.conv.weight.val().reshape([r, r]).transpose();
+        linear(mixed, weight, Some(self.conv.bias.val()))
+    }
+
+    /// What each tap of the kernel sees: `z` `[b, t, s, r]` moved along time, with zeros beyond its ends.
+    pub(crate) fn shifted(&self, z: Tensor<4>) -> impl Iterator<Item = Tensor<4>> + use<> {
+        let [b, t, s, r] = z.dims();
+        let kernel = self.dwconv.weight.dims()[2];
+        let reach = kernel / 2 * self.dilation;
         let edge = Tensor::zeros([b, reach, s, r], &z.device());
         let padded = Tensor::cat(vec![edge.clone(), z, edge], 1); // [b, t + 2*reach, s, r]
-        // A sum of shifted copies: no transpose to a convolution's layout, on any backend.
-        let mixed = (0..kernel)
-            .map(|k| padded.clone().narrow(1, k, t) * weight.clone().narrow(2, k, 1).reshape([1, 1, 1, r]))
-            .reduce(|sum, term| sum + term);
-        let Some(mixed) = mixed else { unreachable!("a kernel has at least one tap") };
-        let mixed = mixed + self.dwconv.bias.val().reshape([1, 1, 1, r]);
-        let pointwise = self.conv.weight.val().reshape([r, r]).transpose();
-        linear(mixed, pointwise, Some(self.conv.bias.val()))
+        let dilation = self.dilation;
+        (0..kernel).map(move |k| padded.clone().narrow(1, k * dilation, t))
     }
 }

@@ -3,50 +3,16 @@
 #![cfg(test)]
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, Representation, TuningMode};
-use adatad_backbone::{Vit, VitConfig};
+use adatad_backbone::Vit;
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use rand_core::{Rng, TryRng};
+use burn::tensor::{Device, Tensor};
+use common::{SplitMix, frames, vit};
+
+mod common;
 
 const MODES: [TuningMode; 5] =
     [TuningMode::Frozen, TuningMode::Adapter, TuningMode::Tia, TuningMode::Ladder, TuningMode::Full];
-
-/// Random numbers for a test.
-struct SplitMix(u64);
-
-impl TryRng for SplitMix {
-    type Error = std::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        self.try_next_u64().map(|word| (word >> 32) as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        Ok(z ^ (z >> 31))
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        bytes.iter_mut().for_each(|byte| *byte = self.next_u64() as u8);
-        Ok(())
-    }
-}
-
-fn vit() -> VitConfig {
-    VitConfig {
-        width: 16,
-        depth: 3,
-        heads: 2,
-        mlp: 32,
-        patch: 8,
-        position_grid: 2,
-        drop_path: 0.0,
-        norm_epsilon: VitConfig::NORM_EPSILON,
-    }
-}
 
 fn backbone(mode: TuningMode, blocks: Option<Vec<usize>>, representation: Representation) -> AdaptedBackbone {
     let device = Device::flex().autodiff();
@@ -55,11 +21,8 @@ fn backbone(mode: TuningMode, blocks: Option<Vec<usize>>, representation: Repres
     AdaptedBackbone::init(transformer, &config, representation, &mut SplitMix(2), &device)
 }
 
-fn frames(b: usize) -> Tensor<5, Int> {
-    let shape = [b, 3, 32, 16, 16];
-    let mut rng = SplitMix(3);
-    let bytes: Vec<u8> = (0..shape.iter().product::<usize>()).map(|_| rng.next_u64() as u8).collect();
-    Tensor::from_data(TensorData::new(bytes, shape), (&Device::flex().autodiff(), DType::U8))
+fn device() -> Device {
+    Device::flex().autodiff()
 }
 
 fn numbers(features: Tensor<3>) -> Vec<f32> {
@@ -68,11 +31,12 @@ fn numbers(features: Tensor<3>) -> Vec<f32> {
 
 #[test]
 fn at_first_every_mode_makes_the_features_of_the_frozen_backbone() {
-    let frozen = numbers(backbone(TuningMode::Frozen, None, Representation::Frames).forward(frames(2), None));
+    let frozen =
+        numbers(backbone(TuningMode::Frozen, None, Representation::Frames).forward(frames(2, &device()), None));
     for mode in MODES {
         for blocks in [None, Some(vec![1, 2])] {
             let adapted = backbone(mode, blocks.clone(), Representation::Frames);
-            assert_eq!(numbers(adapted.forward(frames(2), None)), frozen, "{mode:?}, {blocks:?}");
+            assert_eq!(numbers(adapted.forward(frames(2, &device()), None)), frozen, "{mode:?}, {blocks:?}");
         }
     }
 }
@@ -82,7 +46,7 @@ fn what_learns_gets_a_gradient_and_nothing_else() {
     for mode in MODES {
         for blocks in [None, Some(vec![0, 2])] {
             let adapted = backbone(mode, blocks.clone(), Representation::Frames);
-            let features = adapted.forward(frames(1), None);
+            let features = adapted.forward(frames(1, &device()), None);
             if mode == TuningMode::Frozen {
                 assert!(!features.is_require_grad());
                 continue;
@@ -116,9 +80,9 @@ fn a_ladder_reads_every_rung_once() {
 #[test]
 fn snippets_become_one_feature_each_and_do_not_see_each_other() {
     let adapted = backbone(TuningMode::Tia, None, Representation::Snippets);
-    let whole = adapted.forward(frames(1), None);
+    let whole = adapted.forward(frames(1, &device()), None);
     assert_eq!(whole.dims(), [1, 2, 16]);
     // Each clip by itself gives the same.
-    let first = adapted.forward(frames(1).slice([0..1, 0..3, 0..16]), None);
+    let first = adapted.forward(frames(1, &device()).slice([0..1, 0..3, 0..16]), None);
     assert_eq!(numbers(whole.narrow(1, 0, 1)), numbers(first));
 }

@@ -49,24 +49,41 @@ impl Attention {
         }
     }
 
+    /// Number of heads.
+    pub(crate) fn heads(&self) -> usize {
+        self.heads
+    }
+
     /// # Shapes
     ///
     /// - `x`: `[n, tokens, c]`
     /// - returns: `[n, tokens, c]`
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let [n, tokens, c] = x.dims();
-        let head = c / self.heads;
+        self.proj.forward(self.attend(self.project(x)))
+    }
+
+    /// Queries, keys and values of every token: `[n, tokens, c] -> [n, tokens, 3c]`.
+    pub(crate) fn project(&self, x: Tensor<3>) -> Tensor<3> {
         let (q_bias, v_bias) = (self.q_bias.val(), self.v_bias.val());
         let bias = Tensor::cat(vec![q_bias.clone(), q_bias.zeros_like(), v_bias], 0); // [3c]
-        let qkv = linear(x, self.qkv.weight.val(), Some(bias))
-            .reshape([n, tokens, 3, self.heads, head])
-            .permute([2, 0, 3, 1, 4]); // [3, n, heads, tokens, head]
-        let part = |i: usize| qkv.clone().narrow(0, i, 1).squeeze_dim::<4>(0);
-        let joined = attention(part(0), part(1), part(2), None, None, Default::default())
+        linear(x, self.qkv.weight.val(), Some(bias))
+    }
+
+    /// What the heads say, joined: `[n, tokens, 3c] -> [n, tokens, c]`.
+    pub(crate) fn attend(&self, qkv: Tensor<3>) -> Tensor<3> {
+        let [n, tokens, c] = [qkv.dims()[0], qkv.dims()[1], qkv.dims()[2] / 3];
+        let [q, k, v] = self.split(qkv);
+        let joined = attention(q, k, v, None, None, Default::default())
             .permute([0, 2, 1, 3]) // [n, tokens, heads, head]
             .reshape([n, tokens, c]);
-        let out = self.proj.forward(joined);
-        assert_shape!(out, [n, tokens, c]);
-        out
+        assert_shape!(joined, [n, tokens, c]);
+        joined
+    }
+
+    /// Queries, keys and values of each head: `[n, tokens, 3c] -> 3 x [n, heads, tokens, head]`.
+    pub(crate) fn split(&self, qkv: Tensor<3>) -> [Tensor<4>; 3] {
+        let [n, tokens, c] = [qkv.dims()[0], qkv.dims()[1], qkv.dims()[2] / 3];
+        let qkv = qkv.reshape([n, tokens, 3, self.heads, c / self.heads]).permute([2, 0, 3, 1, 4]);
+        [0, 1, 2].map(|i| qkv.clone().narrow(0, i, 1).squeeze_dim(0))
     }
 }

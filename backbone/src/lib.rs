@@ -4,15 +4,25 @@
 //! Its blocks can be run one by one, on some clips at a time, by whoever holds them.
 
 mod attention;
+mod attention_backward;
+mod block;
 mod config;
+mod drop_path;
+mod gelu;
+mod gradients;
 pub mod init;
+mod norm;
 mod patch;
 mod position;
 mod vit;
 pub mod weights;
 
 pub use attention::Attention;
+pub use block::{Block, BlockTrace, Mlp};
 pub use config::{Preset, VitConfig, VitConfigError};
+pub use drop_path::{BlockDraw, DropRate, scale_clips};
+pub use gelu::Gelu;
+pub use gradients::Gradients;
 pub use patch::{PatchEmbed, normalise};
 pub use position::{bicubic_matrix, sinusoid};
-pub use vit::{Block, DropRate, Mlp, Vit, resize_positions};
+pub use vit::{Vit, resize_positions};

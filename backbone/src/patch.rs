@@ -5,8 +5,7 @@ use burn::tensor::module::linear;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData, assert_shape};
 use rand_core::Rng;
 
-use crate::VitConfig;
-use crate::init;
+use crate::{Gradients, VitConfig, init};
 
 /// Mean of each RGB channel on the scale 0 to 255 (ImageNet; OpenTAD's `ActionDataPreprocessor`).
 const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
@@ -92,19 +91,40 @@ impl PatchEmbed {
     /// - `frames`: `[n, 3, t, height, width]`, normalised
     /// - returns: `[n, t/tubelet * h * w, c]`
     pub fn forward(&self, frames: Tensor<5>) -> Tensor<3> {
-        let [c, _, tubelet, p, _] = self.projection.weight.dims();
+        let [c, ..] = self.projection.weight.dims();
+        let patches = self.patches(frames);
+        let [_, _, values] = patches.dims();
+        let weight = self.projection.weight.val().reshape([c, values]).transpose();
+        linear(patches, weight, Some(self.projection.bias.val())) // [n, t*h*w, c]
+    }
+
+    /// The gradients of the weights, from those of the tokens.
+    ///
+    /// # Shapes
+    ///
+    /// - `frames`: `[n, 3, t, height, width]`, normalised
+    /// - `grad`: `[n, t/tubelet * h * w, c]`
+    pub fn backward(&self, frames: Tensor<5>, grad: Tensor<3>, gradients: &mut Gradients) {
+        let grad: Tensor<2> = grad.flatten(0, 1);
+        let patches: Tensor<2> = self.patches(frames).flatten(0, 1);
+        gradients.add(&self.projection.bias, grad.clone().sum_dim(0).squeeze_dim(0));
+        let of_weight = grad.transpose().matmul(patches).reshape(self.projection.weight.dims());
+        gradients.add(&self.projection.weight, of_weight);
+    }
+
+    /// The pixels of each patch: `[n, 3, t, height, width] -> [n, t/tubelet * h * w, 3 * tubelet * p * p]`.
+    fn patches(&self, frames: Tensor<5>) -> Tensor<3> {
+        let [_, _, tubelet, p, _] = self.projection.weight.dims();
         let [n, _, frame_count, height, width] = frames.dims();
         let (t, h, w) = (frame_count / tubelet, height / p, width / p);
         assert!(h > 0 && w > 0, "a frame of {width}x{height} holds no patch of {p}x{p}");
         assert_shape!(frames, [n, 3, t * tubelet, height, width]);
 
-        let patches: Tensor<3> = frames
+        frames
             .slice([0..n, 0..3, 0..t * tubelet, 0..h * p, 0..w * p])
             .reshape([n, 3, t, tubelet, h, p, w, p])
             .permute([0, 2, 4, 6, 1, 3, 5, 7]) // [n, t, h, w, 3, tubelet, p, p]
-            .reshape([n, t * h * w, 3 * tubelet * p * p]);
-        let weight = self.projection.weight.val().reshape([c, 3 * tubelet * p * p]).transpose();
-        linear(patches, weight, Some(self.projection.bias.val())) // [n, t*h*w, c]
+            .reshape([n, t * h * w, 3 * tubelet * p * p])
     }
 }
 

@@ -4,114 +4,10 @@
 //! Axis names: `n` clips, `t` tubelets of one clip (8), `h`/`w` patch grid, `c` channels, tokens = `t * h * w`.
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear};
-use burn::tensor::{Device, Tensor, TensorData, activation, assert_shape};
+use burn::tensor::{Device, Tensor, TensorData, assert_shape};
 use rand_core::Rng;
 
-use crate::{Attention, PatchEmbed, VitConfig, bicubic_matrix, init, sinusoid};
-
-/// Initial weights of the MLP, in units of PyTorch's default. At the default a block hardly changes what passes through
-/// it, and the mean over space then keeps little more than a blurred picture: a backbone without a checkpoint would have
-/// to learn to see before the detector can learn anything. A checkpoint overwrites them.
-const FC1_GAIN: f64 = 3.0;
-/// See [`FC1_GAIN`].
-const FC2_GAIN: f64 = 5.0;
-
-/// Stochastic depth of a block. A rate of 0 draws nothing.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DropRate(pub f64);
-
-impl DropRate {
-    /// Drops whole rows of a residual branch and scales the others up: `branch / keep * floor(keep + U[0, 1))`, one
-    /// draw per row (here a row is a clip).
-    ///
-    /// # Shapes
-    ///
-    /// - `branch`: `[n, tokens, c]`
-    /// - returns: the same
-    pub fn apply(self, branch: Tensor<3>, rng: Option<&mut dyn Rng>) -> Tensor<3> {
-        let Some(rng) = rng.filter(|_| self.0 > 0.0) else { return branch };
-        let [n, _, _] = branch.dims();
-        let keep = (1.0 - self.0) as f32;
-        let scale: Vec<f32> = (0..n).map(|_| (keep + uniform(rng)).floor() / keep).collect();
-        branch.clone() * Tensor::from_data(TensorData::new(scale, [n, 1, 1]), &branch.device())
-    }
-}
-
-/// Uniform in `[0, 1)` with the 24 bits that `f32` holds.
-fn uniform(rng: &mut dyn Rng) -> f32 {
-    (rng.next_u64() >> 40) as f32 / (1u64 << 24) as f32
-}
-
-/// Two linear layers with an exact (erf) GELU between them.
-#[derive(Module, Debug)]
-pub struct Mlp {
-    /// `c` to the hidden width.
-    pub fc1: Linear,
-    /// The hidden width to `c`.
-    pub fc2: Linear,
-}
-
-impl Mlp {
-    /// `[.., c] -> [.., c]`.
-    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        self.fc2.forward(activation::gelu(self.fc1.forward(x)))
-    }
-}
-
-/// One pre-norm transformer block.
-#[derive(Module, Debug)]
-pub struct Block {
-    /// Before attention.
-    pub norm1: LayerNorm,
-    /// Attention within the clip.
-    pub attn: Attention,
-    /// Before the MLP.
-    pub norm2: LayerNorm,
-    /// The MLP.
-    pub mlp: Mlp,
-    #[module(skip)]
-    drop: DropRate,
-}
-
-impl Block {
-    /// Draws the initial weights of block `index`.
-    pub fn init(config: &VitConfig, index: usize, rng: &mut dyn Rng, device: &Device) -> Self {
-        let mlp = |rng: &mut dyn Rng| Mlp {
-            fc1: init::linear([config.width, config.mlp], FC1_GAIN, rng, device),
-            fc2: init::linear([config.mlp, config.width], FC2_GAIN, rng, device),
-        };
-        let attn = Attention::init(config, rng, device);
-        Self::of(config, index, attn, mlp(rng), device)
-    }
-
-    /// Block `index` with all weights 0.
-    pub fn blank(config: &VitConfig, index: usize, device: &Device) -> Self {
-        let mlp = Mlp {
-            fc1: init::blank_linear([config.width, config.mlp], device),
-            fc2: init::blank_linear([config.mlp, config.width], device),
-        };
-        Self::of(config, index, Attention::blank(config, device), mlp, device)
-    }
-
-    fn of(config: &VitConfig, index: usize, attn: Attention, mlp: Mlp, device: &Device) -> Self {
-        let norm = || LayerNormConfig::new(config.width).with_epsilon(config.norm_epsilon).init(device);
-        Self { norm1: norm(), attn, norm2: norm(), mlp, drop: DropRate(config.drop_rate(index)) }
-    }
-
-    /// `u = x + attn(norm1(x))`, `u + mlp(norm2(u))`; with `rng`, each branch of each clip may be dropped.
-    ///
-    /// # Shapes
-    ///
-    /// - `x`: `[n, tokens, c]`, any number of clips
-    /// - returns: the same
-    pub fn forward(&self, x: Tensor<3>, mut rng: Option<&mut dyn Rng>) -> Tensor<3> {
-        let attended = self.attn.forward(self.norm1.forward(x.clone()));
-        let x = x + self.drop.apply(attended, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-        let mixed = self.mlp.forward(self.norm2.forward(x.clone()));
-        x + self.drop.apply(mixed, rng)
-    }
-}
+use crate::{Block, BlockDraw, PatchEmbed, VitConfig, bicubic_matrix, sinusoid};
 
 /// The backbone.
 #[derive(Module, Debug)]
@@ -157,6 +53,12 @@ impl Vit {
     pub fn grid(&self, height: usize, width: usize) -> [usize; 2] {
         let [_, _, _, p, _] = self.patch_embed.projection.weight.dims();
         [height / p, width / p]
+    }
+
+    /// What stochastic depth does to `n` clips in every block. `None` draws nothing, and nothing is dropped.
+    pub fn draw(&self, n: usize, mut rng: Option<&mut dyn Rng>) -> Vec<BlockDraw> {
+        let each = |block: &Block| rng.as_deref_mut().map_or_else(BlockDraw::default, |rng| block.draw(n, rng));
+        self.blocks.iter().map(each).collect()
     }
 
     /// Tokens with their positions: what the first block reads.

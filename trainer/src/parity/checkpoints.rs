@@ -4,7 +4,7 @@ use std::path::Path;
 
 use adatad_backbone::weights::VitWeights;
 use adatad_backbone::weights::file::{DType, WeightFile};
-use adatad_backbone::{Vit, VitConfig};
+use adatad_backbone::{BlockDraw, Vit, VitConfig};
 use burn::nn::LayerNormConfig;
 use burn::tensor::{Device, Tensor};
 
@@ -36,7 +36,7 @@ pub(super) fn hugging_face(folder: &Path, device: &Device, score: &mut Score) ->
     };
     hidden(0, &x, score)?;
     for (i, block) in vit.blocks.iter().enumerate() {
-        x = block.forward(x, None);
+        x = block.forward(x, &BlockDraw::default());
         hidden(i + 1, &x, score)?;
     }
     after(&weights, &config, x, &io, tolerance, score)

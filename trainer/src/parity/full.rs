@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use adatad_adapter::{AdapterConfig, Representation, clips};
-use adatad_backbone::{Preset, Vit, VitConfig, normalise};
+use adatad_backbone::{BlockDraw, Preset, Vit, VitConfig, normalise};
 use adatad_data::random::{Rng, Stream};
 use adatad_detector::actionformer::ActionFormerConfig;
 use adatad_detector::losses::LossNormalizer;
@@ -139,7 +139,7 @@ fn blocks(model: &AdaTad, frames: Tensor<5, Int>, sidecar: &Value, score: &mut S
     let mut x = backbone.vit.embed(normalise(clips(frames)));
     let shape = x.dims();
     for (i, block) in backbone.vit.blocks.iter().enumerate() {
-        x = block.forward(x, None);
+        x = block.forward(x, &BlockDraw::default());
         if let Some(Some(adapter)) = backbone.adapters.get(i) {
             x = adapter.forward(x.reshape([b, f / 2, h * w, shape[2]])).reshape(shape);
         }

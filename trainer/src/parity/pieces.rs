@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use adatad_adapter::{AdapterConfig, Tia, resample};
-use adatad_backbone::{Attention, DropRate, VitConfig, normalise, resize_positions, sinusoid};
+use adatad_backbone::{Attention, DropRate, VitConfig, normalise, resize_positions, scale_clips, sinusoid};
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::Timing;
 use adatad_detector::conv::max_pool;
@@ -170,7 +170,8 @@ impl Pieces<'_> {
     fn drop_path(&self, case: &str, settings: &Value, tolerance: f64, score: &mut Score) -> Result<(), Unusable> {
         let mut draws = Given(self.tensors.numbers(&format!("{case}.uniform"))?.into_iter());
         let x: Tensor<3> = self.input(&format!("{case}.in"))?;
-        let found = DropRate(number(settings, "drop_prob")?).apply(x, Some(&mut draws));
+        let factors = DropRate(number(settings, "drop_prob")?).draw(x.dims()[0], &mut draws);
+        let found = scale_clips(x, factors.as_ref());
         self.output(case, found, tolerance, score)
     }
 

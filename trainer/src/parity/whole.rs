@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use adatad_adapter::clips;
-use adatad_backbone::{Vit, normalise};
+use adatad_backbone::{BlockDraw, Vit, normalise};
 use adatad_data::random::{Rng, Stream};
 use adatad_detector::actionformer::{ActionFormer, Predictions};
 use adatad_detector::losses::LossNormalizer;
@@ -124,7 +124,7 @@ fn stages(model: &AdaTad, fixture: &Fixture, device: &Device, score: &mut Score)
         let normed = block.norm2.forward(x.clone() + attended);
         found.push((name("norm2"), normed.to_data()));
         found.push((name("mlp"), block.mlp.forward(normed).to_data()));
-        x = block.forward(x, None);
+        x = block.forward(x, &BlockDraw::default());
         if let Some(Some(adapter)) = backbone.adapters.get(i) {
             let window = x.clone().reshape([b, f / 2, h * w, c]);
             let down = adapter.down_proj.forward(window.clone());
