@@ -128,7 +128,7 @@ impl AdaptedBackbone {
         let [.., height, width] = frames.dims();
         let [h, w] = self.vit.grid(height, width);
         let layout = Layout { windows: self.windows(&frames), places: h * w };
-        Clips::new(clips(frames), layout, at_once)
+        Clips::new(frames, layout, at_once)
     }
 }
 

@@ -12,7 +12,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{DType, Int, Tensor};
 use rand_core::Rng;
 
-use crate::adapted::AdaptedBackbone;
+use crate::adapted::{AdaptedBackbone, clips};
 use crate::keep::{Keep, Role};
 use crate::store::{Pieces, SpillError, Stored};
 use crate::tia_backward::Layout;
@@ -45,29 +45,37 @@ pub(crate) struct KeptBlock {
     down: Option<Tensor<3>>,
 }
 
-/// Frames as clips, and where in time and space their tokens lie.
+/// Frames that are taken as clips, and where in time and space their tokens lie.
 pub(crate) struct Clips {
-    /// `[n, 3, 16, height, width]`, bytes.
+    /// `[b, 3, f, height, width]`, bytes.
     frames: Tensor<5, Int>,
     pub(crate) layout: Layout,
-    /// Clips that are taken at once.
+    /// Clips that are taken at once; all of one video.
     pub(crate) pieces: Vec<Range<usize>>,
 }
 
 impl Clips {
     pub(crate) fn new(frames: Tensor<5, Int>, layout: Layout, at_once: usize) -> Self {
-        let [n, ..] = frames.dims();
-        let pieces = (0..n).step_by(at_once).map(|first| first..(first + at_once).min(n)).collect();
-        Self { frames, layout, pieces }
+        let [b, _, f, ..] = frames.dims();
+        let k = f / VitConfig::CLIP_FRAMES;
+        let of_video = |video: usize| {
+            let starts = (video * k..(video + 1) * k).step_by(at_once);
+            starts.map(move |start| start..(start + at_once).min((video + 1) * k))
+        };
+        Self { pieces: (0..b).flat_map(of_video).collect(), frames, layout }
     }
 
     fn count(&self) -> usize {
-        self.frames.dims()[0]
+        let [b, _, f, ..] = self.frames.dims();
+        b * f / VitConfig::CLIP_FRAMES
     }
 
-    /// Some clips, normalised.
-    pub(crate) fn some(&self, clips: &Range<usize>) -> Tensor<5> {
-        normalise(self.frames.clone().narrow(0, clips.start, clips.len()))
+    /// Some clips, normalised: `[m, 3, 16, height, width]`.
+    pub(crate) fn some(&self, some: &Range<usize>) -> Tensor<5> {
+        let [_, _, f, ..] = self.frames.dims();
+        let k = f / VitConfig::CLIP_FRAMES;
+        let (first, count) = (some.start % k * VitConfig::CLIP_FRAMES, some.len() * VitConfig::CLIP_FRAMES);
+        normalise(clips(self.frames.clone().narrow(0, some.start / k, 1).narrow(2, first, count)))
     }
 
     /// Averages over space: `[m, tokens, c] -> [m, 8, c]`.

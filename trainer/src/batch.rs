@@ -29,8 +29,10 @@ impl Batch {
             actions.map(|t| Truth { start: t.start as f32, end: t.end as f32, label: t.class }).collect()
         });
         let truth = truth.collect();
-        let mut bytes = Vec::with_capacity(samples.iter().map(|sample| sample.frames.len()).sum());
-        samples.iter().for_each(|sample| bytes.extend_from_slice(&sample.frames));
+        let mut samples = samples.into_iter().map(|sample| sample.frames);
+        // The first one's memory is taken over: a batch of one copies nothing.
+        let mut bytes = samples.next().unwrap_or_default();
+        samples.for_each(|frames| bytes.extend_from_slice(&frames));
         let data = TensorData::new(bytes, [b, 3, count, side, side]);
         Self { frames: Tensor::from_data(data, (device, DType::U8)), mask: Mask::prefix(&counts, steps), truth }
     }

@@ -2,13 +2,16 @@
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, Representation, resample};
 use adatad_backbone::{Vit, VitConfig, init};
-use adatad_detector::actionformer::{ActionFormer, ActionFormerConfig, Predictions};
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
+use adatad_detector::{Detector, DetectorConfig, Predictions};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use rand_core::Rng;
+
+/// Clips that pass through a block at once in detection: enough to keep a processor busy, few enough to stay in its cache.
+const CLIPS_AT_ONCE: usize = 2;
 
 /// Settings of every part of the model.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +21,7 @@ pub struct ModelConfig {
     /// What learns in it.
     pub adapter: AdapterConfig,
     /// The detector.
-    pub detector: ActionFormerConfig,
+    pub detector: DetectorConfig,
     /// Number of classes.
     pub classes: usize,
     /// Length of a window in grid steps.
@@ -35,7 +38,7 @@ pub struct AdaTad {
     /// Frames to features.
     pub backbone: AdaptedBackbone,
     /// Features to predictions.
-    pub detector: ActionFormer,
+    pub detector: Detector,
     /// Features to the actions under way at each grid step; only guides training.
     pub frame_head: Option<Linear>,
     window_steps: usize,
@@ -63,30 +66,39 @@ impl AdaTad {
         let ModelConfig { backbone, adapter, detector, classes, window_steps, representation, frame_loss } = config;
         Self {
             backbone: AdaptedBackbone::init(vit, adapter, *representation, rng, device),
-            detector: ActionFormer::init(detector, [backbone.width, *classes, *window_steps], rng, device),
+            detector: Detector::init(detector, [backbone.width, *classes, *window_steps], rng, device),
             frame_head: (*frame_loss > 0.0).then(|| init::linear([backbone.width, *classes], 1.0, rng, device)),
             window_steps: *window_steps,
             frame_loss: *frame_loss,
         }
     }
 
-    /// Features of a window at the detector's length: `[b, c, window_steps]`.
+    /// What the detector reads, `[b, c, window_steps]`, from the averages of the backbone's tubelets.
     ///
     /// # Shapes
     ///
-    /// - `frames`: `[b, 3, f, height, width]`, bytes
-    pub fn features(&self, frames: Tensor<5, Int>, rng: Option<&mut dyn Rng>) -> Tensor<3> {
-        resample(self.backbone.forward(frames, rng), self.window_steps).permute([0, 2, 1])
+    /// - `tubelets`: `[b, f / 2, c]`
+    pub fn handed_over(&self, tubelets: Tensor<3>) -> Tensor<3> {
+        resample(self.backbone.features(tubelets), self.window_steps).permute([0, 2, 1])
     }
 
-    /// Predictions at every point of the window; with `rng`, stochastic depth and dropout are drawn.
+    /// Features of a window at the detector's length: `[b, c, window_steps]`. Of a model without autodiff; training goes
+    /// through [`step::through`](crate::step::through).
     ///
     /// # Shapes
     ///
     /// - `frames`: `[b, 3, f, height, width]`, bytes
-    pub fn forward(&self, frames: Tensor<5, Int>, mask: &Mask, mut rng: Option<&mut dyn Rng>) -> Predictions {
-        let features = self.features(frames, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-        self.detector.forward(features, mask, rng)
+    pub fn features(&self, frames: Tensor<5, Int>) -> Tensor<3> {
+        self.handed_over(self.backbone.infer(frames, CLIPS_AT_ONCE))
+    }
+
+    /// Predictions at every point of the window. Of a model without autodiff.
+    ///
+    /// # Shapes
+    ///
+    /// - `frames`: `[b, 3, f, height, width]`, bytes
+    pub fn forward(&self, frames: Tensor<5, Int>, mask: &Mask) -> Predictions {
+        self.detector.forward(self.features(frames), mask, None)
     }
 
     /// How well the features alone tell which actions are under way: binary cross-entropy, averaged over valid grid steps

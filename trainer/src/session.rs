@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use adatad_adapter::TuningMode;
+use adatad_adapter::Keep;
 use adatad_backbone::Vit;
 use adatad_backbone::weights::VitWeights;
 use adatad_data::annotation::{AnnotationError, Annotations};
@@ -25,6 +26,7 @@ use crate::folder::{FolderError, RunFolder};
 use crate::model::{AdaTad, ParameterCount};
 use crate::observe::{Observer, Stage};
 use crate::results;
+use crate::step::StepPlan;
 use crate::summary::{Summary, SummaryError};
 use crate::train::{TrainError, Watch, train};
 use crate::usage::Usage;
@@ -128,7 +130,8 @@ impl Session<'_> {
         let watch = Watch { stop: self.stop, observer: self.observer };
         let model = self.model(classes.len())?;
         let parameters = model.parameters();
-        let trained = train(self.config, model, &data, self.folder, resume, self.device, watch)?;
+        let plan = StepPlan { keep: Keep::everything(), windows_at_once: self.config.schedule.batch };
+        let trained = train(self.config, model, &data, self.folder, resume, &plan, self.device, watch)?;
         drop(data);
         weights::save(&trained.model, &self.folder.weights())?;
         let mut outcome = Outcome {
@@ -193,7 +196,7 @@ impl Session<'_> {
             TuningMode::Ladder => "A ladder of Temporal-Informative Adapters beside it learns.",
             TuningMode::Frozen | TuningMode::Full => "It carries no adapters.",
         };
-        let mut words = vec![backbone.to_owned(), adapters.to_owned(), "The ActionFormer detector learns.".to_owned()];
+        let mut words = vec![backbone.to_owned(), adapters.to_owned(), format!("The {} detector learns.", self.config.detector.name())];
         if self.config.data.shuffle_frames {
             words.push("Control: the frames of every second stand in random order, in all subsets.".to_owned());
         }

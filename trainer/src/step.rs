@@ -1,15 +1,17 @@
 //! The gradient of one training step.
 //!
-//! Windows of a step do not see each other, so each has its own graph and its own thread; their gradients are summed in
-//! the windows' order. The result is that of one batch, on any number of threads.
+//! Windows of a step do not see each other: each is run by itself, some of them side by side, and their gradients are
+//! summed in the windows' order. The result is that of one batch, however many are in memory together, on any number of
+//! threads. So a step of many windows needs no more memory than one.
 
 use std::thread;
 
+use adatad_adapter::{Keep, SpillError};
 use adatad_data::random::{Rng, Stream};
 use adatad_detector::losses::LossNormalizer;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use crate::batch::Batch;
 use crate::dataset::Sample;
@@ -38,7 +40,51 @@ pub struct StepSeed {
     pub step: u64,
 }
 
+/// How a step is run: all plans give the same gradients, but for rounding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepPlan {
+    /// What is kept of each window's forward pass.
+    pub keep: Keep,
+    /// Windows that are in memory together, each on a thread of its own.
+    pub windows_at_once: usize,
+}
+
+/// The gradients of what `loss` makes of the features of some frames: forward through the backbone without a graph, a
+/// graph from there on, and back. `loss` gets the features `[b, c, window_steps]`, and what is left of `rng`, from which
+/// stochastic depth is drawn first.
+///
+/// # Shapes
+///
+/// - `frames`: `[b, 3, f, height, width]`, bytes, on the device without autodiff
+///
+/// # Errors
+///
+/// A temporary file of `keep` cannot be written or read.
+pub fn through(
+    model: &AdaTad,
+    frames: Tensor<5, Int>,
+    keep: &Keep,
+    mut rng: Option<&mut dyn rand_core::Rng>,
+    loss: impl FnOnce(Tensor<3>, Option<&mut dyn rand_core::Rng>) -> Tensor<1>,
+) -> Result<ModelGradients, SpillError> {
+    let backbone = model.backbone.valid();
+    let (tubelets, kept) = backbone.run(frames, rng.as_deref_mut().map(|rng| rng as &mut dyn rand_core::Rng), keep)?;
+    let tubelets = Tensor::from_inner(tubelets).require_grad();
+    let mut graph = loss(model.handed_over(tubelets.clone()), rng).backward();
+    let of_tubelets = tubelets.grad_remove(&mut graph);
+    let mut gradients = GradientsParams::from_grads(graph, model);
+    if let Some(of_tubelets) = of_tubelets {
+        let part = backbone.backward(kept, of_tubelets)?;
+        backbone.visit(&mut Add { sum: &mut gradients, part });
+    }
+    Ok(ModelGradients(gradients))
+}
+
 /// Runs forward and backward over the windows of one step.
+///
+/// # Errors
+///
+/// A temporary file of the plan cannot be written or read.
 ///
 /// # Panics
 ///
@@ -48,9 +94,11 @@ pub fn gradients(
     samples: Vec<Sample>,
     normalizer: &mut LossNormalizer,
     seed: StepSeed,
+    plan: &StepPlan,
     device: &Device,
-) -> (ModelGradients, StepLosses) {
-    let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::new(vec![sample], device)).collect();
+) -> Result<(ModelGradients, StepLosses), SpillError> {
+    let inner = device.clone().inner();
+    let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::new(vec![sample], &inner)).collect();
     let positives = batches.iter().map(|batch| model.detector.positives(&batch.mask, &batch.truth)).sum();
     let divisor = normalizer.update(positives);
     let windows = batches.len();
@@ -58,46 +106,64 @@ pub fn gradients(
         // A copy of its own, so that the graphs of two windows share no node and no lock.
         let model = model.clone().fork(device);
         let mut drop = Rng::new(seed.seed, Stream::Drop, seed.step, index as u64);
-        let features = model.features(batch.frames, Some(&mut drop));
-        let frame_loss = model.frame_loss(features.clone(), &batch.mask, &batch.truth);
-        let predictions = model.detector.forward(features, &batch.mask, Some(&mut drop));
-        let mut losses = model.detector.losses(&predictions, &batch.truth, |_| divisor);
-        let frame = match frame_loss {
-            Some(loss) => loss * (1.0 / windows as f64),
-            None => losses.total.zeros_like(),
-        };
-        losses.total = losses.total + frame.clone();
-        let gradients = ModelGradients::of(&losses, &model);
-        let values = Tensor::cat(vec![losses.classification, losses.regression, frame, losses.total], 0);
-        (gradients.0, values)
+        let mut values = None;
+        let gradients = through(&model, batch.frames, &plan.keep, Some(&mut drop), |features, mut drop| {
+            let frame_loss = model.frame_loss(features.clone(), &batch.mask, &batch.truth);
+            let again = drop.as_deref_mut().map(|drop| drop as &mut dyn rand_core::Rng);
+            let predictions = model.detector.forward(features, &batch.mask, again);
+            let Some(drop) = drop else { unreachable!("training draws") };
+            let losses = model.detector.losses(&predictions, &batch.truth, divisor, drop);
+            let frame = match frame_loss {
+                Some(loss) => loss * (1.0 / windows as f64),
+                None => losses.total.zeros_like(),
+            };
+            let total = losses.total + frame.clone();
+            values = Some(Tensor::cat(vec![losses.classification, losses.regression, frame, total.clone()], 0));
+            total
+        })?;
+        let Some(values) = values else { unreachable!("a loss was asked for") };
+        Ok((gradients.0, values.inner()))
     };
-    let run = &run;
-    let parts: Vec<_> = thread::scope(|scope| {
+
+    let mut sum = GradientsParams::new();
+    let mut losses = StepLosses::default();
+    let mut batches = batches.into_iter().enumerate();
+    loop {
+        let group: Vec<(usize, Batch)> = batches.by_ref().take(plan.windows_at_once).collect();
+        if group.is_empty() {
+            break;
+        }
+        for part in side_by_side(group, &run) {
+            let (part, values) = part?;
+            let values: Vec<f32> = values.to_data().iter::<f32>().collect();
+            losses.classification += f64::from(values[0]);
+            losses.regression += f64::from(values[1]);
+            losses.frame += f64::from(values[2]);
+            losses.total += f64::from(values[3]);
+            model.visit(&mut Add { sum: &mut sum, part });
+        }
+    }
+    Ok((ModelGradients(sum), losses))
+}
+
+/// Runs each window on a thread of its own; one alone needs none.
+fn side_by_side<T: Send>(mut group: Vec<(usize, Batch)>, run: &(impl Fn(usize, Batch) -> T + Sync)) -> Vec<T> {
+    if group.len() == 1 {
+        return group.drain(..).map(|(index, batch)| run(index, batch)).collect();
+    }
+    thread::scope(|scope| {
         let spawn = |(index, batch)| {
             let named = thread::Builder::new().name(format!("window-{index}"));
             named.spawn_scoped(scope, move || run(index, batch))
         };
-        let workers: Vec<_> = batches.into_iter().enumerate().map(spawn).collect();
-        let join = |worker: std::io::Result<thread::ScopedJoinHandle<'_, _>>| match worker.map(|w| w.join()) {
+        let workers: Vec<_> = group.into_iter().map(spawn).collect();
+        let join = |worker: std::io::Result<thread::ScopedJoinHandle<'_, T>>| match worker.map(|w| w.join()) {
             Ok(Ok(part)) => part,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(error) => panic!("no thread for a window: {error}"),
         };
         workers.into_iter().map(join).collect()
-    });
-
-    let mut sum = GradientsParams::new();
-    let mut losses = StepLosses::default();
-    for (part, values) in parts {
-        let values: Vec<f32> = values.to_data().iter::<f32>().collect();
-        losses.classification += f64::from(values[0]);
-        losses.regression += f64::from(values[1]);
-        losses.frame += f64::from(values[2]);
-        losses.total += f64::from(values[3]);
-        let mut add = Add { sum: &mut sum, part };
-        model.visit(&mut add);
-    }
-    (ModelGradients(sum), losses)
+    })
 }
 
 struct Add<'a> {

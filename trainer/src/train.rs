@@ -8,9 +8,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use adatad_adapter::SpillError;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::video::VideoError;
-use adatad_detector::losses::LossNormalizer;
 use burn::module::Module;
 use burn::tensor::Device;
 use serde_json::json;
@@ -24,7 +24,7 @@ use crate::model::AdaTad;
 use crate::observe::{Observer, StepReport};
 use crate::optim::Optimizer;
 use crate::schedule::WarmupCosine;
-use crate::step::{self, StepLosses, StepSeed};
+use crate::step::{self, StepLosses, StepPlan, StepSeed};
 
 /// Steps whose windows are made ready ahead of training.
 const AHEAD: usize = 2;
@@ -46,6 +46,9 @@ pub enum TrainError {
         /// Videos of its windows.
         videos: Vec<String>,
     },
+    /// What a step keeps does not fit into its folder.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
     /// The log cannot be written.
     #[error("{}: {source}", path.display())]
     Log {
@@ -96,12 +99,14 @@ pub struct Watch<'a> {
 /// # Errors
 ///
 /// See [`TrainError`].
+#[expect(clippy::too_many_arguments, reason = "a run has that many parts")]
 pub fn train(
     config: &RunConfig,
     mut model: AdaTad,
     data: &Dataset,
     folder: &RunFolder,
     resume: bool,
+    step_plan: &StepPlan,
     device: &Device,
     watch: Watch<'_>,
 ) -> Result<Trained, TrainError> {
@@ -109,8 +114,7 @@ pub fn train(
     let plan = Plan::new(config, data)?;
     let mut average = WeightAverage::new(&model, config.schedule.average_decay);
     let mut optimizer = Optimizer::new(config.optimizer.clone());
-    let mut normalizer =
-        LossNormalizer { value: config.detector.loss_normalizer, momentum: config.detector.loss_normalizer_momentum };
+    let mut normalizer = config.detector.normalizer();
     let (mut first, mut epoch_losses, mut epoch_sum) = (0, Vec::new(), 0.0);
     if resume {
         let inner = device.clone().inner();
@@ -124,7 +128,7 @@ pub fn train(
     let begun = Instant::now();
     let mut done = first;
 
-    thread::scope(|scope| -> Result<(), TrainError> {
+    let model = thread::scope(|scope| -> Result<AdaTad, TrainError> {
         let (send, receive) = mpsc::sync_channel(AHEAD);
         let plan = &plan;
         let feed = move || {
@@ -143,13 +147,13 @@ pub fn train(
             let samples = samples?;
             let videos: Vec<String> = samples.iter().map(|sample| sample.window.name.clone()).collect();
             let seed = StepSeed { seed: config.seed, step: done as u64 };
-            let (gradients, losses) = step::gradients(&model, samples, &mut normalizer, seed, device);
+            let (gradients, losses) = step::gradients(&model, samples, &mut normalizer, seed, step_plan, device)?;
             let norm = gradients.norm(&model);
             if !norm.is_finite() || !losses.total.is_finite() {
                 return Err(TrainError::NotANumber { step: done, videos });
             }
             let factor = schedule.rate(1.0, done);
-            model = optimizer.step(model.clone(), gradients, norm, factor);
+            model = optimizer.step(model, gradients, norm, factor);
             average.update(&model);
             done += 1;
 
@@ -167,7 +171,7 @@ pub fn train(
                 break;
             }
         }
-        Ok(())
+        Ok(model)
     })?;
 
     let stopped = done < plan.steps();

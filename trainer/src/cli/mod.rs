@@ -1,5 +1,6 @@
 //! Verbs, options, exit codes.
 
+mod bench;
 mod data;
 mod detect;
 mod device;
@@ -40,6 +41,8 @@ enum Verb {
     Parity(parity::Parity),
     Plan(plan::Plan),
     #[command(subcommand)]
+    Bench(bench::Bench),
+    #[command(subcommand)]
     Weights(weights::Weights),
     #[command(subcommand)]
     Data(data::Data),
@@ -64,6 +67,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Detect(verb) => verb.run(&clock),
         Verb::Parity(verb) => verb.run(&clock),
         Verb::Plan(verb) => verb.run(&clock),
+        Verb::Bench(bench::Bench::Step(verb)) => verb.run(&clock),
         Verb::Weights(verb) => verb.run(&clock),
         Verb::Data(verb) => verb.run(&clock),
     };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use adatad_adapter::{AdapterConfig, Representation};
 use adatad_backbone::VitConfig;
 use adatad_data::synth::SynthOptions;
-use adatad_detector::actionformer::ActionFormerConfig;
+use adatad_detector::DetectorConfig;
 use adatad_detector::suppression::Suppression;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ pub struct RunConfig {
     /// What learns in it.
     pub adapter: AdapterConfig,
     /// The detector.
-    pub detector: ActionFormerConfig,
+    pub detector: DetectorConfig,
     /// Learning rates.
     pub optimizer: OptimizerConfig,
     /// How long, and how the rate moves.

@@ -6,10 +6,13 @@
 
 mod checkpoints;
 mod describe;
+mod draws;
 mod fixture;
 mod full;
 mod pieces;
+mod predicted;
 mod score;
+mod stages;
 mod unusable;
 mod whole;
 
@@ -122,7 +125,7 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Err(_) => "unreadable".to_owned(),
     };
     let done = kind.and_then(|kind| match kind {
-        Kind::Whole { detector } => whole::check(folder, name, &detector, device, &mut score),
+        Kind::Whole { .. } => whole::check(folder, name, device, &mut score),
         Kind::Full => full::check(folder, name, device, &mut score),
         Kind::Pieces => pieces::check(folder, name, device, &mut score),
         Kind::HuggingFace => checkpoints::hugging_face(&folder.join(name), device, &mut score),

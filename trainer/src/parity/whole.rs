@@ -2,41 +2,58 @@
 
 use std::path::Path;
 
-use adatad_adapter::clips;
-use adatad_backbone::{BlockDraw, Vit, normalise};
+use adatad_adapter::Keep;
+use adatad_backbone::Vit;
 use adatad_data::random::{Rng, Stream};
-use adatad_detector::actionformer::{ActionFormer, Predictions};
-use adatad_detector::losses::LossNormalizer;
+use adatad_detector::losses::Losses;
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
+use adatad_detector::{Detector, DetectorConfig};
 use burn::module::Module;
 use burn::store::ModuleSnapshot;
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::describe;
+use super::draws::Draws;
 use super::fixture::{Fixture, numbers};
+use super::{describe, predicted, stages};
 use super::score::Score;
 use super::unusable::Unusable;
 use crate::model::AdaTad;
 use crate::optim::{EPSILON, ModelGradients, Optimizer, OptimizerConfig, parameters_by_file_name};
-use crate::weights;
-
-/// Where the backbone's stages are found.
-const BACKBONE: &str = "stage/backbone.model.backbone";
+use crate::{step, weights};
 
 /// A model and what it reads.
 trait Whole: Module + ModuleSnapshot {
-    /// Features `[b, c, t]` for the detector.
+    /// Features `[b, c, t]` for the detector, of a model without autodiff.
     fn features(&self, fixture: &Fixture, device: &Device) -> Result<Tensor<3>, Unusable>;
-    fn detector(&self) -> &ActionFormer;
+    /// The gradients of what `loss` makes of the features, as training takes them.
+    fn gradients(
+        &self,
+        fixture: &Fixture,
+        keep: &Keep,
+        device: &Device,
+        loss: impl FnOnce(Tensor<3>) -> Tensor<1>,
+    ) -> Result<ModelGradients, Unusable>;
+    fn detector(&self) -> &Detector;
 }
 
 impl Whole for AdaTad {
     fn features(&self, fixture: &Fixture, device: &Device) -> Result<Tensor<3>, Unusable> {
-        Ok(AdaTad::features(self, fixture.io.frames("in/frames", device)?, None))
+        Ok(AdaTad::features(self, fixture.io.frames("in/frames", device)?))
     }
 
-    fn detector(&self) -> &ActionFormer {
+    fn gradients(
+        &self,
+        fixture: &Fixture,
+        keep: &Keep,
+        device: &Device,
+        loss: impl FnOnce(Tensor<3>) -> Tensor<1>,
+    ) -> Result<ModelGradients, Unusable> {
+        let frames = fixture.io.frames("in/frames", device)?;
+        step::through(self, frames, keep, None, |features, _| loss(features)).map_err(|error| Unusable(error.to_string()))
+    }
+
+    fn detector(&self) -> &Detector {
         &self.detector
     }
 }
@@ -44,7 +61,7 @@ impl Whole for AdaTad {
 /// A detector at the place where the whole model has it, so that names are the same.
 #[derive(Module, Debug)]
 struct OnFeatures {
-    detector: ActionFormer,
+    detector: Detector,
 }
 
 impl Whole for OnFeatures {
@@ -52,27 +69,31 @@ impl Whole for OnFeatures {
         fixture.io.tensor("in/feats", device)
     }
 
-    fn detector(&self) -> &ActionFormer {
+    fn gradients(
+        &self,
+        fixture: &Fixture,
+        _: &Keep,
+        device: &Device,
+        loss: impl FnOnce(Tensor<3>) -> Tensor<1>,
+    ) -> Result<ModelGradients, Unusable> {
+        let features = fixture.io.tensor("in/feats", &device.clone().autodiff())?;
+        Ok(ModelGradients::from_backward(loss(features).backward(), self))
+    }
+
+    fn detector(&self) -> &Detector {
         &self.detector
     }
 }
 
 /// What a model is to find: per video, actions in grid steps.
-struct Given {
-    mask: Mask,
-    truth: Vec<Vec<Truth>>,
+pub(super) struct Given {
+    /// Which steps hold video.
+    pub(super) mask: Mask,
+    /// The actions.
+    pub(super) truth: Vec<Vec<Truth>>,
 }
 
-pub(super) fn check(
-    folder: &Path,
-    name: &str,
-    detector: &str,
-    device: &Device,
-    score: &mut Score,
-) -> Result<(), Unusable> {
-    if detector != "actionformer" {
-        return Err(Unusable(format!("the detector `{detector}` is not supported")));
-    }
+pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Score) -> Result<(), Unusable> {
     let fixture = Fixture::read(folder, name)?;
     let weights = folder.join(format!("{name}.weights.safetensors"));
     let description = &fixture.sidecar["config"]["model"];
@@ -83,14 +104,14 @@ pub(super) fn check(
         let config = describe::model(description)?;
         let model = AdaTad::around(Vit::blank(&config.backbone, autodiff), &config, any, autodiff);
         let model = filled(model, &weights)?;
-        stages(&model.valid(), &fixture, device, score)?;
-        compare(model, &fixture, device, score)
+        stages::backbone(&model.valid(), &fixture, device, score)?;
+        compare(model, &config.detector, &fixture, device, score)
     } else {
         let config = describe::detector(description)?;
         let channels = describe::feature_channels(description)?;
         let sizes = [channels, describe::classes(description)?, describe::window_steps(description)?];
-        let model = OnFeatures { detector: ActionFormer::init(&config, sizes, any, autodiff) };
-        compare(filled(model, &weights)?, &fixture, device, score)
+        let model = OnFeatures { detector: Detector::init(&config, sizes, any, autodiff) };
+        compare(filled(model, &weights)?, &config, &fixture, device, score)
     }
 }
 
@@ -103,107 +124,77 @@ fn filled<M: Whole>(mut model: M, path: &Path) -> Result<M, Unusable> {
     }
 }
 
-/// What each part of the backbone hands on.
-fn stages(model: &AdaTad, fixture: &Fixture, device: &Device, score: &mut Score) -> Result<(), Unusable> {
-    let mut found: Vec<(String, TensorData)> = Vec::new();
-    let backbone = &model.backbone;
-    let frames = fixture.io.frames("in/frames", device)?;
-    let [b, _, f, height, width] = frames.dims();
-    let clips: Tensor<5> = normalise(clips(frames));
-    found.push((".patch_embed".into(), backbone.vit.patch_embed.forward(clips.clone()).to_data()));
-    let mut x = backbone.vit.embed(clips);
-    found.push((".pos_drop".into(), x.to_data()));
-    let [n, tokens, c] = x.dims();
-    let [h, w] = backbone.vit.grid(height, width);
-    for (i, block) in backbone.vit.blocks.iter().enumerate() {
-        let name = |part: &str| format!(".blocks.{i}.{part}");
-        let normed = block.norm1.forward(x.clone());
-        found.push((name("norm1"), normed.to_data()));
-        let attended = block.attn.forward(normed);
-        found.push((name("attn"), attended.to_data()));
-        let normed = block.norm2.forward(x.clone() + attended);
-        found.push((name("norm2"), normed.to_data()));
-        found.push((name("mlp"), block.mlp.forward(normed).to_data()));
-        x = block.forward(x, &BlockDraw::default());
-        if let Some(Some(adapter)) = backbone.adapters.get(i) {
-            let window = x.clone().reshape([b, f / 2, h * w, c]);
-            let down = adapter.down_proj.forward(window.clone());
-            found.push((name("adapter.down_proj"), down.to_data()));
-            let z = activation::gelu(down);
-            found.push((name("adapter.act"), z.to_data()));
-            x = adapter.forward(window).reshape([n, tokens, c]);
-        }
-        found.push((format!(".blocks.{i}"), x.to_data()));
-    }
-    for (name, data) in found {
-        let name = format!("{BACKBONE}{name}");
-        if fixture.has(&name) {
-            fixture.check(score, &name, &data)?;
-        }
-    }
-    Ok(())
-}
-
-fn compare<M: Whole>(mut model: M, fixture: &Fixture, device: &Device, score: &mut Score) -> Result<(), Unusable> {
-    let (autodiff, given) = (&device.clone().autodiff(), given(fixture)?);
+fn compare<M: Whole>(
+    mut model: M,
+    config: &DetectorConfig,
+    fixture: &Fixture,
+    device: &Device,
+    score: &mut Score,
+) -> Result<(), Unusable> {
+    let given = given(fixture)?;
     let plain = model.valid();
     let features = plain.features(fixture, device)?;
     if fixture.has("stage/backbone") {
         fixture.check(score, "stage/backbone", &features.to_data())?;
     }
     let predictions = plain.detector().forward(features.clone(), &given.mask, None);
-    predicted(&predictions, &given.mask, fixture, score)?;
-    let losses = plain.detector().losses(&predictions, &given.truth, LossNormalizer::evaluation);
-    fixture.check(score, "loss/eval.cls_loss", &losses.classification.to_data())?;
-    fixture.check(score, "loss/eval.reg_loss", &losses.regression.to_data())?;
-    fixture.check(score, "loss/eval.cost", &losses.total.to_data())?;
+    predicted::check(plain.detector(), &predictions, &given, fixture, score)?;
+    let evaluation = config.normalizer().evaluation();
+    let draws = &mut Draws::recorded(fixture, "eval")?;
+    let losses = plain.detector().losses(&predictions, &given.truth, evaluation, draws);
+    agree(&losses, "eval", fixture, score)?;
 
-    let detector = &fixture.sidecar["config"]["model"]["rpn_head"];
-    let fresh = || -> Result<LossNormalizer, Unusable> {
-        let (value, momentum) = ("loss_normalizer", "loss_normalizer_momentum");
-        Ok(LossNormalizer {
-            value: describe::number(detector, value)?,
-            momentum: describe::number(detector, momentum)?,
-        })
-    };
     // The reference pads before it hands over.
     let [b, c, t] = features.dims();
     let steps = fixture.io.get("grad_act/projection_input")?.shape()[2];
     let padding = Tensor::zeros([b, c, steps.saturating_sub(t)], device);
     let handed_over = Tensor::from_inner(Tensor::cat(vec![features, padding], 2)).require_grad();
     let predictions = model.detector().forward(handed_over.clone(), &given.mask.padded(steps), None);
-    let mut normalizer = fresh()?;
-    let losses = model.detector().losses(&predictions, &given.truth, |positives| normalizer.update(positives));
+    let positives = model.detector().positives(&given.mask, &given.truth);
+    let divisor = config.normalizer().update(positives);
+    let draws = &mut Draws::recorded(fixture, "step1")?;
+    let losses = model.detector().losses(&predictions, &given.truth, divisor, draws);
     let gradient = handed_over.grad(&losses.total.backward());
     let gradient = gradient.ok_or_else(|| Unusable("no gradient reaches the features".into()))?;
     fixture.check(score, "grad_act/projection_input", &gradient.to_data())?;
 
     let settings = describe::optimizer(&fixture.sidecar)?;
     let mut optimizer = Optimizer::new(settings.clone());
-    let mut normalizer = fresh()?;
+    let mut normalizer = config.normalizer();
     let steps = describe::size(&fixture.sidecar, "steps")?;
     for step in 1..=steps {
-        let features = model.features(fixture, autodiff)?;
-        let predictions = model.detector().forward(features, &given.mask, None);
-        let losses = model.detector().losses(&predictions, &given.truth, |positives| normalizer.update(positives));
-        let name = |what: &str| format!("loss/step{step}.{what}");
-        fixture.check(score, &name("cls_loss"), &losses.classification.to_data())?;
-        fixture.check(score, &name("reg_loss"), &losses.regression.to_data())?;
-        fixture.check(score, &name("cost"), &losses.total.to_data())?;
-        fixture.check(score, &name("loss_normalizer"), &TensorData::from([normalizer.value as f32]))?;
-        let gradients = ModelGradients::of(&losses, &model);
-        let norm = gradients.norm(&model);
-        fixture.check(score, &name("grad_norm"), &TensorData::from([norm as f32]))?;
-        if step == 1 {
-            let found = gradients.by_file_name(&model);
-            score.same(
-                "which parameters get a gradient",
-                found.keys().map(String::as_str).eq(fixture.io.under("grad/")),
-            );
-            for (name, gradient) in found {
-                fixture.check(score, &format!("grad/{name}"), &gradient)?;
-            }
+        let (divisor, when) = (normalizer.update(positives), format!("step{step}"));
+        let name = |what: &str| format!("loss/{when}.{what}");
+        if fixture.has(&name("loss_normalizer")) {
+            fixture.check(score, &name("loss_normalizer"), &TensorData::from([normalizer.value]))?;
         }
+        // Whatever is kept or computed again, the gradients are the same.
+        let keeps = [Keep::everything(), Keep { every: 2, ..Keep::inputs() }, Keep::inputs()];
+        let mut found = None;
+        for keep in &keeps[if step == 1 { 0 } else { 2 }..] {
+            let mut losses = None;
+            let draws = &mut Draws::recorded(fixture, &when)?;
+            let gradients = model.gradients(fixture, keep, device, |features| {
+                let predictions = model.detector().forward(features, &given.mask, None);
+                let said = model.detector().losses(&predictions, &given.truth, divisor, draws);
+                losses.insert(said).total.clone()
+            })?;
+            if let Some(losses) = losses {
+                agree(&losses, &when, fixture, score)?;
+            }
+            let norm = gradients.norm(&model);
+            fixture.check(score, &name("grad_norm"), &TensorData::from([norm as f32]))?;
+            if step == 1 {
+                let by_name = gradients.by_file_name(&model);
+                let same = by_name.keys().map(String::as_str).eq(fixture.io.under("grad/"));
+                score.same("which parameters get a gradient", same);
+                for (name, gradient) in by_name {
+                    fixture.check(score, &format!("grad/{name}"), &gradient)?;
+                }
+            }
+            found = Some((gradients, norm));
+        }
+        let Some((gradients, norm)) = found else { continue };
         model = optimizer.step(model, gradients, norm, 1.0);
     }
     let parameters = parameters_by_file_name(&model);
@@ -212,6 +203,15 @@ fn compare<M: Whole>(mut model: M, fixture: &Fixture, device: &Device, score: &m
         let found = parameters.get(name).ok_or_else(|| Unusable(format!("the model has no parameter `{name}`")))?;
         let known = unknown_step(fixture, &settings, name, steps)?;
         fixture.check_with(score, &format!("{start}{name}"), found, |at| known.get(at).copied().unwrap_or(0.0))?;
+    }
+    Ok(())
+}
+
+/// Losses at one moment.
+fn agree(losses: &Losses, when: &str, fixture: &Fixture, score: &mut Score) -> Result<(), Unusable> {
+    let Losses { classification, regression, total, .. } = losses;
+    for (name, loss) in [("cls_loss", classification), ("reg_loss", regression), ("cost", total)] {
+        fixture.check(score, &format!("loss/{when}.{name}"), &loss.to_data())?;
     }
     Ok(())
 }
@@ -237,27 +237,6 @@ fn unknown_step(fixture: &Fixture, settings: &OptimizerConfig, name: &str, steps
     let slope = |g: f64| epsilon / ((g * scale).abs() + epsilon).powi(2);
     let moved = |g: f64| steps as f64 * rate * (error * slope(g)).min(2.0);
     Ok(fixture.expected(&gradient)?.into_iter().map(moved).collect())
-}
-
-/// Scores and segments at the valid points of every video.
-fn predicted(predictions: &Predictions, mask: &Mask, fixture: &Fixture, score: &mut Score) -> Result<(), Unusable> {
-    let scores = activation::sigmoid(predictions.output.logits.clone());
-    let [_, points, classes] = scores.dims();
-    let (scores, offsets) = (numbers(&scores.to_data()), numbers(&predictions.output.offsets.to_data()));
-    for video in 0..mask.batch() {
-        let (mut kept, mut segments) = (Vec::new(), Vec::new());
-        for (p, point) in predictions.points.iter().enumerate().filter(|(p, _)| predictions.valid.row(video)[*p]) {
-            let row = video * points + p;
-            kept.extend(scores[row * classes..(row + 1) * classes].iter().map(|&s| s as f32));
-            let (position, stride) = (f64::from(point.position), f64::from(point.stride));
-            segments.push((position - offsets[row * 2] * stride) as f32);
-            segments.push((position + offsets[row * 2 + 1] * stride) as f32);
-        }
-        let rows = segments.len() / 2;
-        fixture.check(score, &format!("pred/scores.{video}"), &TensorData::new(kept, [rows, classes]))?;
-        fixture.check(score, &format!("pred/proposals.{video}"), &TensorData::new(segments, [rows, 2]))?;
-    }
-    Ok(())
 }
 
 fn given(fixture: &Fixture) -> Result<Given, Unusable> {
