@@ -9,8 +9,11 @@ pub struct Keep {
     /// Blocks, counted from the last, of which everything is kept that their backward pass needs: nothing of them is
     /// computed again.
     pub traced: usize,
-    /// Of the other blocks, the input of every how-manyth is kept; those between are computed again, from the one kept
-    /// below. 1 keeps each.
+    /// Of the other blocks only some inputs are kept, and those between are computed again, from the one kept below: so
+    /// many blocks belong to the uppermost that is kept, itself counted. 1 keeps each.
+    ///
+    /// Lower down it is one more each time: when a stretch is computed again, nothing is kept any more of those above it,
+    /// so that there is room for one more.
     pub every: usize,
     /// Whether block inputs are rounded to bf16: half the memory. The forward pass goes on with the rounded ones, so that
     /// what is computed again is the same.
@@ -45,17 +48,20 @@ impl Keep {
         Self { traced: usize::MAX, ..Self::inputs() }
     }
 
-    /// Of block `block` of `depth`, where nothing below block `first` learns.
-    pub(crate) fn role(&self, block: usize, first: usize, depth: usize) -> Role {
-        if block < first {
-            Role::Idle
-        } else if block >= depth.saturating_sub(self.traced) {
-            Role::Traced
-        } else if (block - first).is_multiple_of(self.every) {
-            Role::Head
-        } else {
-            Role::Between
+    /// What becomes of each of `depth` blocks, where nothing below block `first` learns.
+    pub(crate) fn roles(&self, first: usize, depth: usize) -> Vec<Role> {
+        let mut roles = vec![Role::Idle; depth];
+        let mut top = depth.saturating_sub(self.traced).max(first);
+        roles[top..].fill(Role::Traced);
+        let mut stretch = self.every.max(1);
+        while top > first {
+            let head = top.saturating_sub(stretch).max(first);
+            roles[head..top].fill(Role::Between);
+            roles[head] = Role::Head;
+            top = head;
+            stretch += usize::from(self.every > 1);
         }
+        roles
     }
 }
 
@@ -63,10 +69,12 @@ impl fmt::Display for Keep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.traced, self.every) {
             (0, 1) => write!(f, "block inputs")?,
-            (0, every) => write!(f, "every {every}. block input")?,
+            (0, every) => write!(f, "one block input in {every} and more")?,
             (usize::MAX, _) => write!(f, "everything")?,
             (traced, 1) => write!(f, "everything of the last {traced} blocks, block inputs")?,
-            (traced, every) => write!(f, "everything of the last {traced} blocks, every {every}. block input")?,
+            (traced, every) => {
+                write!(f, "everything of the last {traced} blocks, one block input in {every} and more")?
+            }
         }
         write!(f, "{}", if self.half { " in bf16" } else { "" })?;
         write!(f, "{}", if self.spill.is_some() { ", in files" } else { "" })
@@ -79,9 +87,9 @@ mod tests {
 
     #[test]
     fn every_block_from_the_first_that_learns_on_can_be_reached_from_a_kept_input() {
-        for (first, depth, every, traced) in [(0, 12, 4, 0), (2, 7, 3, 2), (5, 6, 2, 0), (0, 3, 9, 1)] {
-            let keep = Keep { every, traced, ..Keep::inputs() };
-            let roles: Vec<Role> = (0..depth).map(|block| keep.role(block, first, depth)).collect();
+        for (first, depth, every, traced) in [(0, 12, 4, 0), (2, 7, 3, 2), (5, 6, 2, 0), (0, 3, 9, 1), (11, 12, 1, 3)] {
+            let roles = Keep { every, traced, ..Keep::inputs() }.roles(first, depth);
+            assert_eq!(roles.len(), depth);
             assert!(roles[..first].iter().all(|role| *role == Role::Idle));
             assert!(matches!(roles[first], Role::Head | Role::Traced), "{roles:?}");
             assert_eq!(roles.iter().filter(|role| **role == Role::Traced).count(), traced.min(depth - first));
@@ -89,10 +97,18 @@ mod tests {
     }
 
     #[test]
+    fn stretches_grow_downwards() {
+        let roles = Keep { every: 3, ..Keep::inputs() }.roles(0, 12);
+        let heads: Vec<usize> = (0..12).filter(|block| roles[*block] == Role::Head).collect();
+        assert_eq!(heads, [0, 5, 9]);
+        assert!(Keep::inputs().roles(0, 4).iter().all(|role| *role == Role::Head));
+    }
+
+    #[test]
     fn a_plan_has_a_name() {
         let named = |keep: Keep| keep.to_string();
         assert_eq!(named(Keep::inputs()), "block inputs");
-        assert_eq!(named(Keep { every: 4, half: true, ..Keep::inputs() }), "every 4. block input in bf16");
+        assert_eq!(named(Keep { every: 4, half: true, ..Keep::inputs() }), "one block input in 4 and more in bf16");
         assert_eq!(named(Keep::everything()), "everything");
     }
 }

@@ -189,8 +189,7 @@ impl AdaptedBackbone {
         keep: Option<&Keep>,
     ) -> Result<(Tensor<3>, KeptOf), SpillError> {
         let (depth, first) = (self.vit.blocks.len(), self.first_learning().unwrap_or(usize::MAX));
-        let role =
-            |i: usize| keep.map_or(Role::Idle, |keep| if i < depth { keep.role(i, first, depth) } else { Role::Head });
+        let roles = keep.map_or_else(|| vec![Role::Idle; depth], |keep| keep.roles(first, depth));
         let mut x: Pieces = clips.pieces.iter().map(|piece| self.vit.embed(clips.some(piece))).collect();
         let mut blocks = Vec::new();
         for (i, block) in self.vit.blocks.iter().enumerate() {
@@ -203,11 +202,11 @@ impl AdaptedBackbone {
                 if keep.half {
                     x = x.into_iter().map(|x| x.cast(DType::BF16).cast(DType::F32)).collect();
                 }
-                if matches!(role(i), Role::Head | Role::Traced) {
+                if matches!(roles[i], Role::Head | Role::Traced) {
                     kept.input = Some(Stored::put(x.clone(), keep)?);
                 }
             }
-            let traces = matches!(role(i), Role::Traced) && !below_is_idle;
+            let traces = roles[i] == Role::Traced && !below_is_idle;
             let mut trace = Vec::new();
             let pass = |(x, piece): (Tensor<3>, &Range<usize>)| {
                 let draw = draws[i].of(piece.clone());
@@ -231,7 +230,7 @@ impl AdaptedBackbone {
             if let Some(adapter) = self.adapter(i) {
                 let down = down(adapter, &x);
                 // Below a block whose input is kept nothing is computed again, so that this would not come by itself.
-                let last_of_segment = role(i) != Role::Idle && role(i + 1) != Role::Between;
+                let last_of_segment = roles[i] != Role::Idle && roles.get(i + 1) != Some(&Role::Between);
                 kept.down = last_of_segment.then(|| down.clone());
                 x = add(adapter, x, down, clips);
             }
@@ -286,6 +285,10 @@ impl Back<'_> {
                 unreachable!("the lowest block that learns is kept")
             };
             let segment = self.refill(head, blocks.split_off(head))?;
+            if segment.len() > 1 {
+                // Its memory is needed more by what has just been computed again.
+                above = None;
+            }
             for (at, ready) in segment.into_iter().enumerate().rev() {
                 (grad, above) = self.block(head + at, ready, above, grad, gradients);
             }

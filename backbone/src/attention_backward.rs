@@ -5,9 +5,9 @@ use burn::tensor::{Tensor, activation};
 use crate::Attention;
 use crate::gradients::Gradients;
 
-/// Scores held at once, of all heads together. A matrix per head is needed whole, so that one head is the least; 12 MiB
-/// are few against a window's activations, and enough for a few threads.
-const SCORES_AT_ONCE: usize = 3 << 20;
+/// Scores held at once, of all heads together, in each of a handful of matrices. One head is the least: its matrix is
+/// needed whole.
+const SCORES_AT_ONCE: usize = 1 << 20;
 
 /// Heads whose scores are held at once.
 pub(crate) fn heads_at_once(clips: usize, tokens: usize, heads: usize) -> usize {

@@ -76,9 +76,7 @@ impl Detector {
     ) -> Self {
         let sizes = [features, classes, max_seq_len];
         match config {
-            DetectorConfig::ActionFormer(config) => {
-                Self::ActionFormer(ActionFormer::init(config, sizes, rng, device))
-            }
+            DetectorConfig::ActionFormer(config) => Self::ActionFormer(ActionFormer::init(config, sizes, rng, device)),
         }
     }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use adatad_adapter::TuningMode;
 use adatad_adapter::Keep;
+use adatad_adapter::TuningMode;
 use adatad_backbone::Vit;
 use adatad_backbone::weights::VitWeights;
 use adatad_data::annotation::{AnnotationError, Annotations};
@@ -196,7 +196,11 @@ impl Session<'_> {
             TuningMode::Ladder => "A ladder of Temporal-Informative Adapters beside it learns.",
             TuningMode::Frozen | TuningMode::Full => "It carries no adapters.",
         };
-        let mut words = vec![backbone.to_owned(), adapters.to_owned(), format!("The {} detector learns.", self.config.detector.name())];
+        let mut words = vec![
+            backbone.to_owned(),
+            adapters.to_owned(),
+            format!("The {} detector learns.", self.config.detector.name()),
+        ];
         if self.config.data.shuffle_frames {
             words.push("Control: the frames of every second stand in random order, in all subsets.".to_owned());
         }

@@ -103,8 +103,8 @@ pub fn gradients(
     let divisor = normalizer.update(positives);
     let windows = batches.len();
     let run = |index: usize, batch: Batch| {
-        // A copy of its own, so that the graphs of two windows share no node and no lock.
-        let model = model.clone().fork(device);
+        // Side by side, each has a copy of its own, so that the graphs of two windows share no node and no lock.
+        let model = if plan.windows_at_once > 1 { model.clone().fork(device) } else { model.clone() };
         let mut drop = Rng::new(seed.seed, Stream::Drop, seed.step, index as u64);
         let mut values = None;
         let gradients = through(&model, batch.frames, &plan.keep, Some(&mut drop), |features, mut drop| {

@@ -14,10 +14,7 @@ const HULL_EPSILON: f64 = 1e-7;
 const HULL_MARGIN: f64 = 1e-6;
 
 /// Lengths of intersection, union and hull.
-fn lengths(
-    [start, end]: [Tensor<2>; 2],
-    [true_start, true_end]: [Tensor<2>; 2],
-) -> (Tensor<2>, Tensor<2>, Tensor<2>) {
+fn lengths([start, end]: [Tensor<2>; 2], [true_start, true_end]: [Tensor<2>; 2]) -> (Tensor<2>, Tensor<2>, Tensor<2>) {
     let inner = end.clone().min_pair(true_end.clone()) - start.clone().max_pair(true_start.clone());
     let inner = inner.clamp_min(0.0);
     let union = (end.clone() - start.clone()) + (true_end.clone() - true_start.clone()) - inner.clone();

@@ -5,10 +5,10 @@ use std::path::Path;
 use adatad_adapter::{AdapterConfig, Keep, Representation, clips};
 use adatad_backbone::{BlockDraw, Preset, Vit, VitConfig, normalise};
 use adatad_data::random::{Rng, Stream};
-use adatad_detector::{DetectorConfig, Predictions};
 use adatad_detector::actionformer::ActionFormerConfig;
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
+use adatad_detector::{DetectorConfig, Predictions};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use serde_json::Value;
@@ -19,8 +19,8 @@ use super::score::Score;
 use super::unusable::Unusable;
 use crate::model::{AdaTad, ModelConfig};
 use crate::optim::parameters_by_file_name;
-use crate::step;
 use crate::path::ParameterPath;
+use crate::step;
 use crate::weights::file_name;
 
 /// Errors of the reference's own 32-bit run are tolerated ten times over, as in the small fixtures.

@@ -15,9 +15,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::draws::Draws;
 use super::fixture::{Fixture, numbers};
-use super::{describe, predicted, stages};
 use super::score::Score;
 use super::unusable::Unusable;
+use super::{describe, predicted, stages};
 use crate::model::AdaTad;
 use crate::optim::{EPSILON, ModelGradients, Optimizer, OptimizerConfig, parameters_by_file_name};
 use crate::{step, weights};
@@ -50,7 +50,8 @@ impl Whole for AdaTad {
         loss: impl FnOnce(Tensor<3>) -> Tensor<1>,
     ) -> Result<ModelGradients, Unusable> {
         let frames = fixture.io.frames("in/frames", device)?;
-        step::through(self, frames, keep, None, |features, _| loss(features)).map_err(|error| Unusable(error.to_string()))
+        step::through(self, frames, keep, None, |features, _| loss(features))
+            .map_err(|error| Unusable(error.to_string()))
     }
 
     fn detector(&self) -> &Detector {
