@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::draws::Draws;
 use super::fixture::{Fixture, numbers};
-use super::{describe, predicted, stages};
+use super::{describe, detector_stages, post, predicted, stages};
 use super::score::Score;
 use super::unusable::Unusable;
 use crate::model::AdaTad;
@@ -107,7 +107,9 @@ fn compare<M: Whole>(
         fixture.check(score, "stage/backbone", &features.to_data())?;
     }
     let predictions = plain.detector().forward(features.clone(), &given.mask, None);
-    predicted::check(plain.detector(), &predictions, &given, fixture, score)?;
+    detector_stages::check(plain.detector(), features.clone(), &given.mask, fixture, score)?;
+    predicted::check(config, &predictions, &given, fixture, score)?;
+    post::check(plain.detector(), &predictions, fixture, score)?;
     let evaluation = config.normalizer().evaluation();
     let draws = &mut Draws::recorded(fixture, "eval")?;
     let losses = plain.detector().losses(&predictions, &given.truth, evaluation, draws);
