@@ -15,6 +15,7 @@ use crate::losses::{Divisor, LossNormalizer, Losses};
 use crate::mask::Mask;
 use crate::segment::Segment;
 use crate::targets::Truth;
+use crate::tridet::{self, TriDet, TriDetConfig};
 
 /// Which detector, and what it is made of: `kind` and that detector's own keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ use crate::targets::Truth;
 pub enum DetectorConfig {
     /// A pyramid of transformer blocks.
     ActionFormer(ActionFormerConfig),
+    /// A pyramid of convolutions, and boundaries as expectations.
+    TriDet(TriDetConfig),
 }
 
 impl DetectorConfig {
@@ -29,6 +32,7 @@ impl DetectorConfig {
     pub fn name(&self) -> &'static str {
         match self {
             Self::ActionFormer(_) => "ActionFormer",
+            Self::TriDet(_) => "TriDet",
         }
     }
 
@@ -40,6 +44,7 @@ impl DetectorConfig {
     pub fn check(&self, steps: usize) -> Result<(), DetectorConfigError> {
         match self {
             Self::ActionFormer(config) => config.check(steps),
+            Self::TriDet(config) => config.check(steps),
         }
     }
 
@@ -47,6 +52,7 @@ impl DetectorConfig {
     pub fn normalizer(&self) -> LossNormalizer {
         let (value, momentum) = match self {
             Self::ActionFormer(config) => (config.loss_normalizer, config.loss_normalizer_momentum),
+            Self::TriDet(config) => (config.loss_normalizer, config.loss_normalizer_momentum),
         };
         LossNormalizer { value, momentum }
     }
@@ -57,6 +63,8 @@ impl DetectorConfig {
 pub enum Detector {
     /// A pyramid of transformer blocks.
     ActionFormer(ActionFormer),
+    /// A pyramid of convolutions, and boundaries as expectations.
+    TriDet(TriDet),
 }
 
 /// What a detector says about a batch of windows.
@@ -64,6 +72,18 @@ pub enum Detector {
 pub enum Predictions {
     /// A logit per class and two distances at every point.
     ActionFormer(actionformer::Predictions),
+    /// A logit per class and what distances follow from, at every point.
+    TriDet(tridet::Predictions),
+}
+
+impl Predictions {
+    fn strange(&self, detector: &Detector) -> String {
+        let whose = match self {
+            Self::ActionFormer(_) => "ActionFormer",
+            Self::TriDet(_) => "TriDet",
+        };
+        format!("predictions of {whose} were given to {}", detector.name())
+    }
 }
 
 impl Detector {
@@ -77,6 +97,7 @@ impl Detector {
         let sizes = [features, classes, max_seq_len];
         match config {
             DetectorConfig::ActionFormer(config) => Self::ActionFormer(ActionFormer::init(config, sizes, rng, device)),
+            DetectorConfig::TriDet(config) => Self::TriDet(TriDet::init(config, sizes, rng, device)),
         }
     }
 
@@ -88,6 +109,7 @@ impl Detector {
     pub fn forward(&self, features: Tensor<3>, mask: &Mask, rng: Option<&mut dyn Rng>) -> Predictions {
         match self {
             Self::ActionFormer(detector) => Predictions::ActionFormer(detector.forward(features, mask, rng)),
+            Self::TriDet(detector) => Predictions::TriDet(detector.forward(features, mask, rng)),
         }
     }
 
@@ -95,6 +117,7 @@ impl Detector {
     pub fn positives(&self, mask: &Mask, truth: &[Vec<Truth>]) -> usize {
         match self {
             Self::ActionFormer(detector) => detector.positives(mask, truth),
+            Self::TriDet(detector) => detector.positives(mask, truth),
         }
     }
 
@@ -113,6 +136,8 @@ impl Detector {
     ) -> Losses {
         match (self, predictions) {
             (Self::ActionFormer(detector), Predictions::ActionFormer(said)) => detector.losses(said, truth, divisor),
+            (Self::TriDet(detector), Predictions::TriDet(said)) => detector.losses(said, truth, divisor),
+            (_, said) => panic!("{}", said.strange(self)),
         }
     }
 
@@ -124,6 +149,47 @@ impl Detector {
     pub fn decode(&self, predictions: &Predictions, config: &DecodeConfig) -> Vec<Vec<Segment>> {
         match (self, predictions) {
             (Self::ActionFormer(detector), Predictions::ActionFormer(said)) => detector.decode(said, config),
+            (Self::TriDet(detector), Predictions::TriDet(said)) => detector.decode(said, config),
+            (_, said) => panic!("{}", said.strange(self)),
         }
+    }
+
+    /// Its name, as papers have it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ActionFormer(_) => "ActionFormer",
+            Self::TriDet(_) => "TriDet",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_say_which_detector_they_are_of() {
+        for config in [
+            DetectorConfig::ActionFormer(ActionFormerConfig::thumos()),
+            DetectorConfig::TriDet(TriDetConfig::thumos()),
+        ] {
+            let json = serde_json::to_value(&config).unwrap();
+            assert_eq!(json["kind"], config.name().to_lowercase());
+            assert_eq!(serde_json::from_value::<DetectorConfig>(json).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn keys_of_another_detector_are_refused() {
+        let mut json = serde_json::to_value(DetectorConfig::TriDet(TriDetConfig::thumos())).unwrap();
+        json["heads"] = 4.into();
+        let refused = serde_json::from_value::<DetectorConfig>(json).unwrap_err().to_string();
+        assert!(refused.contains("unknown field `heads`"), "{refused}");
+    }
+
+    #[test]
+    fn an_unknown_kind_comes_with_the_known_ones() {
+        let refused = serde_json::from_str::<DetectorConfig>(r#"{"kind": "actionfromer"}"#).unwrap_err().to_string();
+        assert!(refused.contains("unknown variant `actionfromer`, expected `actionformer` or `tridet`"), "{refused}");
     }
 }

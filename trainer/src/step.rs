@@ -112,6 +112,7 @@ pub fn gradients(
             let again = drop.as_deref_mut().map(|drop| drop as &mut dyn rand_core::Rng);
             let predictions = model.detector.forward(features, &batch.mask, again);
             let Some(drop) = drop else { unreachable!("training draws") };
+            // Differs from OpenTAD where the loss weight is automatic: it is the window's own ratio, not the batch's.
             let losses = model.detector.losses(&predictions, &batch.truth, divisor, drop);
             let frame = match frame_loss {
                 Some(loss) => loss * (1.0 / windows as f64),

@@ -17,7 +17,7 @@ use super::draws::Draws;
 use super::fixture::{Fixture, numbers};
 use super::score::Score;
 use super::unusable::Unusable;
-use super::{describe, predicted, stages};
+use super::{describe, detector_stages, post, predicted, stages};
 use crate::model::AdaTad;
 use crate::optim::{EPSILON, ModelGradients, Optimizer, OptimizerConfig, parameters_by_file_name};
 use crate::{step, weights};
@@ -139,7 +139,9 @@ fn compare<M: Whole>(
         fixture.check(score, "stage/backbone", &features.to_data())?;
     }
     let predictions = plain.detector().forward(features.clone(), &given.mask, None);
-    predicted::check(plain.detector(), &predictions, &given, fixture, score)?;
+    detector_stages::check(plain.detector(), features.clone(), &given.mask, fixture, score)?;
+    predicted::check(config, &predictions, &given, fixture, score)?;
+    post::check(plain.detector(), &predictions, fixture, score)?;
     let evaluation = config.normalizer().evaluation();
     let draws = &mut Draws::recorded(fixture, "eval")?;
     let losses = plain.detector().losses(&predictions, &given.truth, evaluation, draws);
