@@ -1,4 +1,4 @@
-//! Temporal action detectors: network, targets, losses, decoding; suppression and metrics.
+//! Temporal action detectors: network, targets, losses, decoding; suppression, metrics and diagnosis.
 //!
 //! A detector takes features `[b, c, t]` and a mask, never a picture. Suppression, merging and metrics are plain Rust on
 //! slices, with no tensor type.
@@ -6,6 +6,7 @@
 pub mod actionformer;
 pub mod conv;
 pub mod decode;
+pub mod diagnosis;
 pub mod losses;
 pub mod mask;
 pub mod merge;
