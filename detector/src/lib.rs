@@ -7,6 +7,7 @@ pub mod actionformer;
 pub mod conv;
 pub mod decode;
 pub mod diagnosis;
+pub mod external;
 pub mod losses;
 pub mod mask;
 pub mod merge;

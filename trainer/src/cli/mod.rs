@@ -7,6 +7,7 @@ mod eval;
 mod parity;
 mod plan;
 mod progress;
+mod score;
 mod stop;
 mod train;
 mod weights;
@@ -39,6 +40,7 @@ enum Verb {
     Detect(detect::Detect),
     Parity(parity::Parity),
     Plan(plan::Plan),
+    Score(score::Score),
     #[command(subcommand)]
     Weights(weights::Weights),
     #[command(subcommand)]
@@ -64,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Detect(verb) => verb.run(&clock),
         Verb::Parity(verb) => verb.run(&clock),
         Verb::Plan(verb) => verb.run(&clock),
+        Verb::Score(verb) => verb.run(&clock),
         Verb::Weights(verb) => verb.run(&clock),
         Verb::Data(verb) => verb.run(&clock),
     };

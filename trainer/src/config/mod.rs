@@ -12,6 +12,7 @@ use adatad_detector::actionformer::ActionFormerConfig;
 use adatad_detector::suppression::Suppression;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use error::nearest;
 pub use error::ConfigError;
 
 use crate::model::ModelConfig;

@@ -8,8 +8,11 @@ mod checkpoints;
 mod describe;
 mod fixture;
 mod full;
+mod merging;
+mod metrics;
 mod pieces;
 mod score;
+mod suppression;
 mod unusable;
 mod whole;
 
@@ -66,6 +69,12 @@ enum Kind {
     Full,
     /// Single functions of the backbone.
     Pieces,
+    /// Suppression.
+    Suppression,
+    /// Windows put together.
+    Merging,
+    /// Average precision and recall.
+    Metrics,
     /// A transformer in Hugging Face's layout, with its hidden states.
     HuggingFace,
     /// A PyTorch file, with what it holds.
@@ -116,6 +125,9 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Ok(Kind::Whole { detector }) => detector.clone(),
         Ok(Kind::Full) => "full-size".to_owned(),
         Ok(Kind::Pieces) => "pieces".to_owned(),
+        Ok(Kind::Suppression) => "nms".to_owned(),
+        Ok(Kind::Merging) => "merge".to_owned(),
+        Ok(Kind::Metrics) => "map".to_owned(),
         Ok(Kind::HuggingFace) => "hugging-face".to_owned(),
         Ok(Kind::Checkpoint) => "checkpoint".to_owned(),
         Ok(Kind::Unknown(kind)) => kind.clone(),
@@ -125,6 +137,9 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Kind::Whole { detector } => whole::check(folder, name, &detector, device, &mut score),
         Kind::Full => full::check(folder, name, device, &mut score),
         Kind::Pieces => pieces::check(folder, name, device, &mut score),
+        Kind::Suppression => suppression::check(folder, name, &mut score),
+        Kind::Merging => merging::check(folder, name, &mut score),
+        Kind::Metrics => metrics::check(folder, name, &mut score),
         Kind::HuggingFace => checkpoints::hugging_face(&folder.join(name), device, &mut score),
         Kind::Checkpoint => checkpoints::pth(folder, name, &mut score),
         Kind::Unknown(kind) => Err(Unusable(format!("fixtures of the kind `{kind}` are not known"))),
@@ -154,6 +169,17 @@ fn kind(folder: &Path, name: &str) -> Result<Kind, Unusable> {
     };
     if ["sinusoid.", "posinterp.", "tia.", "attn.", "interp."].into_iter().any(starts) {
         return Ok(Kind::Pieces);
+    }
+    let first = &sidecar["cases"][0];
+    let has = |keys: &[&str]| keys.iter().all(|key| !first[*key].is_null());
+    if has(&["input", "args", "equal_neighbours"]) {
+        return Ok(Kind::Suppression);
+    }
+    if has(&["nms", "results"]) && sidecar["inputs"].is_object() {
+        return Ok(Kind::Merging);
+    }
+    if has(&["database", "results", "tiou_thresholds"]) {
+        return Ok(Kind::Metrics);
     }
     Ok(Kind::Unknown(name.strip_prefix("fn_").unwrap_or(name).to_owned()))
 }
