@@ -245,7 +245,10 @@ proptest! {
 
 #[test]
 fn any_number_of_detections_can_be_scored() {
-    let truth = vec![("a", (0..50).map(|at| LabelledTruth { start: at.into(), end: f64::from(at) + 0.5, label: "run" }).collect())];
+    let truth = vec![(
+        "a",
+        (0..50).map(|at| LabelledTruth { start: at.into(), end: f64::from(at) + 0.5, label: "run" }).collect(),
+    )];
     let row = |at: i32| LabelledDetection {
         start: f64::from(at % 60),
         end: f64::from(at % 60) + 0.5,

@@ -115,8 +115,7 @@ fn recall_of_proposals_and_diagnosis_of_real_detections_are_those_of_their_defin
         [0.004258296970030884, 0.01565438020293486, 0.06249945213473995, 0.0022862906008236372, 0.04590206417130738];
     assert_close(&gains, &wanted, "gains");
     let sizes: Vec<f64> = diagnosis.length.iter().map(|bin| bin.normalised_map.unwrap()).collect();
-    let wanted =
-        [0.6491978427251739, 0.7815216385962003, 0.7761240549703416, 0.7285449021658269, 0.5903132197590591];
+    let wanted = [0.6491978427251739, 0.7815216385962003, 0.7761240549703416, 0.7285449021658269, 0.5903132197590591];
     assert_close(&sizes, &wanted, "by length");
     let missed = [(1626, 148.0), (851, 25.0), (730, 25.0), (114, 4.0), (37, 5.0)];
     for (bin, (truths, missed)) in diagnosis.length.iter().zip(missed) {
@@ -154,7 +153,8 @@ fn layouts_of_other_projects_are_read() {
     let scored = scored.unwrap();
     assert_eq!((scored.map.videos, scored.map.detections, scored.problems.len()), (2, 14, 0));
     // What mmaction2's own test asks of these files.
-    let wanted = [5.0 / 7.0, 5.0 / 7.0, 5.0 / 7.0, 0.6875, 0.6875, 43.0 / 72.0, 25.0 / 48.0, 25.0 / 48.0, 25.0 / 48.0, 0.5];
+    let wanted =
+        [5.0 / 7.0, 5.0 / 7.0, 5.0 / 7.0, 0.6875, 0.6875, 43.0 / 72.0, 25.0 / 48.0, 25.0 / 48.0, 25.0 / 48.0, 0.5];
     assert_close(&scored.map.values, &wanted, "mmaction2");
 
     let scored = thumos(&shared, "thumos14/thumos_gt_gtad_210test.json", &settings("0.5"));
@@ -325,7 +325,9 @@ fn nothing_of_a_blocked_video_counts() {
 fn files_of_the_wrong_kind_are_refused_with_their_place() {
     let refusal = |found: &str, truth: &str| small(found, truth, &settings("0.5")).unwrap_err().to_string();
     assert!(refusal("{\"results\": {", TRUTH).contains("found.json: EOF"));
-    assert!(refusal("{\"result\": {}}", TRUTH).contains("no `results` and no list of detections; its keys are [result]"));
+    assert!(
+        refusal("{\"result\": {}}", TRUTH).contains("no `results` and no list of detections; its keys are [result]")
+    );
     assert!(refusal("{\"results\": {}}", "{}").contains("no video with `annotations`"));
     assert!(refusal("{\"results\": {}}", "a,b\n1,2\n").contains("no column for the video"));
     assert!(refusal("{\"results\": {\"a\": [{\"segment\": [1]}]}}", TRUTH).contains("line 1 column"));

@@ -80,13 +80,7 @@ struct Sized<'a> {
     measured: Vec<Measured>,
 }
 
-fn bin(
-    classes: &[Sized],
-    edges: &[f64],
-    at: usize,
-    size: fn(&Measured) -> Option<f64>,
-    truths_per_class: f64,
-) -> Bin {
+fn bin(classes: &[Sized], edges: &[f64], at: usize, size: fn(&Measured) -> Option<f64>, truths_per_class: f64) -> Bin {
     let above = if at == 0 { 0.0 } else { edges[at - 1] };
     let up_to = edges.get(at).copied();
     // The first bin takes what has no size, too.

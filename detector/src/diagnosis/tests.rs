@@ -25,12 +25,12 @@ fn every_kind_of_error_is_told_apart() {
     let found = vec![(
         "v",
         vec![
-            detection(0.0, 10.0, "run", 0.9),   // right
-            detection(0.5, 10.0, "run", 0.8),   // once more
-            detection(20.0, 30.0, "run", 0.7),  // that is a hop
-            detection(60.0, 64.0, "run", 0.6),  // overlaps by 0.4
-            detection(20.0, 24.0, "run", 0.5),  // that is a hop, and overlaps by 0.4
-            detection(80.0, 90.0, "run", 0.4),  // nothing is there
+            detection(0.0, 10.0, "run", 0.9),  // right
+            detection(0.5, 10.0, "run", 0.8),  // once more
+            detection(20.0, 30.0, "run", 0.7), // that is a hop
+            detection(60.0, 64.0, "run", 0.6), // overlaps by 0.4
+            detection(20.0, 24.0, "run", 0.5), // that is a hop, and overlaps by 0.4
+            detection(80.0, 90.0, "run", 0.4), // nothing is there
         ],
     )];
     let diagnosis = diagnosed(&truth, &found, &[0.5]);

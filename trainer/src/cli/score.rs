@@ -84,7 +84,7 @@ impl Score {
         let mut truth = Truth::load(&self.truth)?;
         if let Some(table) = &self.video_info {
             truth.with_video_info(table)?;
-        } else if let (Some(_), Some(table)) = (&self.subset, truth.video_info_beside()) {
+        } else if let Some(table) = truth.video_info_beside() {
             eprintln!("note: subsets are those of {}", table.display());
             truth.with_video_info(&table)?;
         }
@@ -196,10 +196,7 @@ fn lines(scored: &Scored) -> Vec<String> {
     }
     lines.extend(scored.diagnosis.iter().flat_map(diagnosis_lines));
     let of = scored.subset.as_ref().map(|subset| format!(" of {subset}")).unwrap_or_default();
-    lines.push(format!(
-        "average mAP {:.4} on {} videos{of}, {} detections",
-        map.average, map.videos, map.detections
-    ));
+    lines.push(format!("average mAP {:.4} on {} videos{of}, {} detections", map.average, map.videos, map.detections));
     lines
 }
 

@@ -12,8 +12,8 @@ use adatad_detector::actionformer::ActionFormerConfig;
 use adatad_detector::suppression::Suppression;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use error::nearest;
 pub use error::ConfigError;
+pub(crate) use error::nearest;
 
 use crate::model::ModelConfig;
 use crate::optim::OptimizerConfig;

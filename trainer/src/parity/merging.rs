@@ -14,6 +14,8 @@ use super::unusable::Unusable;
 
 /// Of what is rounded, before it is.
 const TOLERANCE: f64 = 1e-6;
+/// Of the comparison itself, in 64 bits.
+const ARITHMETIC: f64 = 1e-12;
 /// Half of a hundredth of a second.
 const HALF_TIME: f64 = 0.005;
 /// Half of a ten thousandth.
@@ -36,7 +38,7 @@ pub(super) fn check(folder: &Path, name: &str, score: &mut Score) -> Result<(), 
             let segments: Vec<Segment> = input.iter().map(segment).collect();
             let exact: Vec<Detection> = suppression.apply(&segments).iter().map(detection).collect();
             // Merging is suppression, rounded ...
-            compare(&format!("{what}: rounding"), &exact, merged, 0.0, score);
+            compare(&format!("{what}: rounding"), &exact, merged, ARITHMETIC, score);
             // ... and theirs is a rounding of ours. Rounded numbers themselves may differ by a step where ours lie
             // within the rounding of 32 bits from a half.
             compare(&what, &exact, theirs, TOLERANCE, score);
@@ -45,23 +47,28 @@ pub(super) fn check(folder: &Path, name: &str, score: &mut Score) -> Result<(), 
     Ok(())
 }
 
-/// Pairs every row of `exact` with one of `rounded`, whatever their order, and compares them.
+/// Pairs every row of `exact` with one of `rounded`, whatever their order, and compares what is more than rounding.
 fn compare(what: &str, exact: &[Detection], mut rounded: Vec<Detection>, tolerance: f64, score: &mut Score) {
     let scale = exact.iter().fold(1.0_f64, |most, row| most.max(row.start.abs()).max(row.end.abs()));
-    // A little for the arithmetic of the comparison itself.
-    let (time, confidence) = (HALF_TIME + scale * (tolerance + 1e-12), HALF_SCORE + tolerance + 1e-12);
-    let error = |a: &Detection, b: &Detection| {
-        let times = (a.start - b.start).abs().max((a.end - b.end).abs()) / time;
-        if a.label == b.label { times.max((a.score - b.score).abs() / confidence) } else { f64::INFINITY }
+    let distance = |a: &Detection, b: &Detection| {
+        let times = (a.start - b.start).abs().max((a.end - b.end).abs());
+        [times, (a.score - b.score).abs()]
+    };
+    let steps = |a: &Detection, b: &Detection| {
+        let [time, confidence] = distance(a, b);
+        if a.label == b.label { (time / HALF_TIME).max(confidence / HALF_SCORE) } else { f64::INFINITY }
     };
     for row in exact {
-        let partners = rounded.iter().enumerate().map(|(at, other)| (at, error(row, other)));
-        let Some((at, worst)) = partners.min_by(|a, b| a.1.total_cmp(&b.1)) else {
+        let partners = rounded.iter().enumerate().map(|(at, other)| (at, steps(row, other)));
+        let Some((at, _)) = partners.min_by(|a, b| a.1.total_cmp(&b.1)) else {
             return score.same(&format!("{what}: a row is missing"), false);
         };
-        let Detection { start, end, .. } = rounded.swap_remove(at);
-        let name = format!("{what}: error of {:.4} to {:.4}, expected {start} to {end}, in units of", row.start, row.end);
-        score.compare(&name, &[worst], &[0.0], 1.0);
+        let partner = rounded.swap_remove(at);
+        let name = format!("{what}: {} to {}", partner.start, partner.end);
+        score.same(&format!("{name}: class"), row.label == partner.label);
+        let [time, confidence] = distance(row, &partner);
+        score.compare(&format!("{name}: time"), &[(time - HALF_TIME).max(0.0)], &[0.0], scale * tolerance);
+        score.compare(&format!("{name}: score"), &[(confidence - HALF_SCORE).max(0.0)], &[0.0], tolerance);
     }
     score.same(&format!("{what}: no row is left"), rounded.is_empty());
 }

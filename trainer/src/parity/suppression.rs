@@ -115,9 +115,7 @@ fn same_set(ours: &[Segment], theirs: &[Segment], stored: usize, bounds: &Bounds
     let near = |a: f32, b: f32, bound: f64| (f64::from(a) - f64::from(b)).abs() <= bound;
     let close = |ours: &Segment, theirs: &Segment| {
         let times = near(ours.start, theirs.start, bounds.time) && near(ours.end, theirs.end, bounds.time);
-        ours.label == theirs.label
-            && near(ours.score, theirs.score, bounds.score)
-            && (theirs.start.is_nan() || times)
+        ours.label == theirs.label && near(ours.score, theirs.score, bounds.score) && (theirs.start.is_nan() || times)
     };
     let mut free: Vec<_> = ours.iter().take(stored).collect();
     // Rows that say more look for their partner first.

@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 
 use adatad_detector::diagnosis::{Bins, Diagnosis, diagnose};
 use adatad_detector::metrics::{
-    Counting, EpicDetection, EpicScores, EpicTruth, Evaluation, LabelledDetection, LabelledTruth,
-    MeanAveragePrecision, MeanRecall, ProposalRecall, epic, proposal_recall,
+    Counting, EpicDetection, EpicScores, EpicTruth, Evaluation, LabelledDetection, LabelledTruth, MeanAveragePrecision,
+    MeanRecall, ProposalRecall, epic, proposal_recall,
 };
 
 pub use error::ScoreError;
@@ -128,9 +128,9 @@ pub fn score(predictions: &Predictions, truth: &Truth, settings: &ScoreSettings)
         };
         diagnose(&evaluation, &durations, &settings.thresholds, &bins)
     });
-    let proposals = settings.proposals.map(|most| {
-        proposal_recall(settings.counting, &truths, &found, &blocked, &settings.thresholds, most)
-    });
+    let proposals = settings
+        .proposals
+        .map(|most| proposal_recall(settings.counting, &truths, &found, &blocked, &settings.thresholds, most));
     let recall = settings.recall.as_ref().map(|multiples| evaluation.recall(&settings.thresholds, multiples));
     Ok(Scored { subset: chosen.subset.clone(), map, epic, recall, proposals, diagnosis, problems, notes })
 }

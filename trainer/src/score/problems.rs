@@ -77,14 +77,50 @@ pub(super) fn problems(chosen: &Chosen, settings: &ScoreSettings) -> Vec<Problem
     };
     let wrong = "they count as wrong";
     let out = "they are left out";
-    found.extend(rows(ProblemKind::NotFinite, detections, &by_rows(&is_no_number), "detections have a time or a score that is not finite", wrong));
-    found.extend(rows(ProblemKind::EndBeforeStart, detections, &by_rows(&is_reversed), "detections end before they start", wrong));
+    found.extend(rows(
+        ProblemKind::NotFinite,
+        detections,
+        &by_rows(&is_no_number),
+        "detections have a time or a score that is not finite",
+        wrong,
+    ));
+    found.extend(rows(
+        ProblemKind::EndBeforeStart,
+        detections,
+        &by_rows(&is_reversed),
+        "detections end before they start",
+        wrong,
+    ));
     let incomplete: Vec<_> = predicted.iter().map(|(name, _, rows)| (*name, rows.incomplete)).collect();
-    found.extend(rows(ProblemKind::MissingField, detections, &incomplete, "detections lack a segment, a class or a score", out));
-    found.extend(rows(ProblemKind::NotFinite, annotations, &by_truths(&is_no_number), "annotations have a time that is not finite", out));
-    found.extend(rows(ProblemKind::EndBeforeStart, annotations, &by_truths(&is_reversed), "annotations end before they start", out));
+    found.extend(rows(
+        ProblemKind::MissingField,
+        detections,
+        &incomplete,
+        "detections lack a segment, a class or a score",
+        out,
+    ));
+    found.extend(rows(
+        ProblemKind::NotFinite,
+        annotations,
+        &by_truths(&is_no_number),
+        "annotations have a time that is not finite",
+        out,
+    ));
+    found.extend(rows(
+        ProblemKind::EndBeforeStart,
+        annotations,
+        &by_truths(&is_reversed),
+        "annotations end before they start",
+        out,
+    ));
     let incomplete: Vec<_> = truths.iter().map(|video| (video.name.as_str(), video.rows.incomplete)).collect();
-    found.extend(rows(ProblemKind::MissingField, annotations, &incomplete, "annotations lack a segment or a class", out));
+    found.extend(rows(
+        ProblemKind::MissingField,
+        annotations,
+        &incomplete,
+        "annotations lack a segment or a class",
+        out,
+    ));
     found.extend(repeated(detections, &chosen.predictions.repeated, "their detections are put together"));
     found.extend(repeated(annotations, &chosen.truth.repeated, "the first of each counts"));
     found.extend(without_truth(chosen, &predicted));
@@ -188,7 +224,10 @@ fn other_unit(predicted: &[Predicted]) -> Option<Problem> {
         (later, "end long after the last annotated action; are their times frames, and those of the truth seconds?")
     } else if !earlier.is_empty() && earlier.len() == all && (fractions || all >= 5) {
         let names = earlier.into_iter().map(|(name, _)| name).collect();
-        (names, "end long before the last annotated action; are their times seconds or fractions, and those of the truth not?")
+        (
+            names,
+            "end long before the last annotated action; are their times seconds or fractions, and those of the truth not?",
+        )
     } else {
         return None;
     };

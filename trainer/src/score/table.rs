@@ -17,11 +17,7 @@ const VIDEO: [&str; 4] = ["video_id", "video", "video-name", "video_name"];
 /// Annotations from a table: EPIC-Kitchens' own, or any with a class, a start and an end in seconds.
 pub(super) fn truth(path: &Path, bytes: &[u8]) -> Result<(Vec<TruthVideo>, Labels), ScoreError> {
     let table = Table::parse(&text(path, bytes)?);
-    let lacks = |what: &'static str| ScoreError::NoColumn {
-        path: path.into(),
-        what,
-        found: table.header().join(", "),
-    };
+    let lacks = |what: &'static str| ScoreError::NoColumn { path: path.into(), what, found: table.header().join(", ") };
     let need = |names: &[&str], what| table.column(names).ok_or_else(|| lacks(what));
     let video = need(&VIDEO, "the video (`video_id` or `video`)")?;
     let pair = table.column(&["verb_class"]).zip(table.column(&["noun_class"]));
@@ -94,9 +90,8 @@ impl Truth {
 }
 
 fn text(path: &Path, bytes: &[u8]) -> Result<String, ScoreError> {
-    let line = |error: &std::str::Utf8Error| {
-        1 + bytes.iter().take(error.valid_up_to()).filter(|&&byte| byte == b'\n').count()
-    };
+    let line =
+        |error: &std::str::Utf8Error| 1 + bytes.iter().take(error.valid_up_to()).filter(|&&byte| byte == b'\n').count();
     let not_text = |error: std::str::Utf8Error| ScoreError::Row {
         path: path.into(),
         line: line(&error),

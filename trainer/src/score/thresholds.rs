@@ -67,8 +67,19 @@ mod tests {
 
     #[test]
     fn what_is_no_list_of_overlaps_is_refused_with_a_reason() {
-        for wrong in ["", "x", "0.3:0.7", "0.7:0.3:0.1", "0.3:0.7:0", "0.3:0.7:NaN", "0:0.5:0.1", "0.5:1.5:0.5", "0.7,0.5", "NaN", "0.1:1e300:1"]
-        {
+        for wrong in [
+            "",
+            "x",
+            "0.3:0.7",
+            "0.7:0.3:0.1",
+            "0.3:0.7:0",
+            "0.3:0.7:NaN",
+            "0:0.5:0.1",
+            "0.5:1.5:0.5",
+            "0.7,0.5",
+            "NaN",
+            "0.1:1e300:1",
+        ] {
             let error = wrong.parse::<Thresholds>().unwrap_err().to_string();
             assert!(error.contains("0.3:0.7:0.1"), "{error}");
         }
