@@ -1,4 +1,4 @@
-//! Temporal action detectors: network, targets, losses, decoding; suppression and metrics.
+//! Temporal action detectors: network, targets, losses, decoding; suppression, metrics and diagnosis.
 //!
 //! A detector takes features `[b, c, t]` and a mask, never a picture. Suppression, merging and metrics are plain Rust on
 //! slices, with no tensor type.
@@ -9,6 +9,8 @@ pub mod decode;
 mod detector;
 mod error;
 pub mod levels;
+pub mod diagnosis;
+pub mod external;
 pub mod losses;
 pub mod mask;
 pub mod merge;

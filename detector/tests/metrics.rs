@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use adatad_detector::metrics::{Evaluation, LabelledDetection, LabelledTruth, mean_average_precision};
+use adatad_detector::metrics::{
+    Counting, Evaluation, LabelledDetection, LabelledTruth, mean_average_precision, proposal_recall,
+};
 use proptest::num;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -238,5 +240,56 @@ proptest! {
         let evaluation = Evaluation::new(&[("v", truth)], &[("v", found.collect())], &BTreeSet::new());
         prop_assert!((0.0..=1.0).contains(&evaluation.average_precision(&[threshold]).average));
         prop_assert!((0.0..=1.0).contains(&evaluation.recall(&[threshold], &[1, usize::MAX]).values[0][1]));
+    }
+}
+
+#[test]
+fn any_number_of_detections_can_be_scored() {
+    let truth = vec![(
+        "a",
+        (0..50).map(|at| LabelledTruth { start: at.into(), end: f64::from(at) + 0.5, label: "run" }).collect(),
+    )];
+    let row = |at: i32| LabelledDetection {
+        start: f64::from(at % 60),
+        end: f64::from(at % 60) + 0.5,
+        label: "run",
+        // Equal ones in plenty, and some without bounds.
+        score: if at % 1000 == 0 { f64::INFINITY } else { f64::from(at % 7) },
+    };
+    for count in [0, 1, 2000, 1_000_000] {
+        let found = [("a", (0..count).map(row).collect())];
+        let evaluation = Evaluation::new(&truth, &found, &BTreeSet::new());
+        let (map, recall) = (evaluation.average_precision(&[0.5, 0.9]), evaluation.recall(&[0.5], &[1]));
+        assert_eq!(map.detections, count as usize);
+        assert!((0.0..=1.0).contains(&map.average) && (0.0..=1.0).contains(&recall.values[0][0]));
+        assert_eq!(map.average > 0.0, count > 0);
+    }
+}
+
+proptest! {
+    #[test]
+    fn wrong_detections_behind_all_others_change_nothing(
+        truth in prop::collection::vec(any_action(), 1..30),
+        found in prop::collection::vec(any_action(), 1..60),
+        more in 1_usize..50,
+    ) {
+        let (truth, mut found) = (truths_of(&truth), detections_of(&found));
+        let before = mean_average_precision(&truth, &found, &[0.3, 0.7]);
+        let wrong = LabelledDetection { start: 500.0, end: 501.0, label: "run", score: -1.0 };
+        found[0].1.extend(std::iter::repeat_n(wrong, more));
+        let after = mean_average_precision(&truth, &found, &[0.3, 0.7]);
+        prop_assert_eq!(after.per_class, before.per_class);
+    }
+
+    #[test]
+    fn recall_of_proposals_is_a_share_that_grows_with_their_number(
+        truth in prop::collection::vec(any_action(), 0..30),
+        found in prop::collection::vec(any_action(), 0..60),
+        most in 1_usize..40,
+    ) {
+        let (truth, found) = (truths_of(&truth), detections_of(&found));
+        let recall = proposal_recall(Counting::Distinct, &truth, &found, &BTreeSet::new(), &[0.3, 0.7], most);
+        prop_assert!(recall.average.is_sorted() && recall.average.len() == most);
+        prop_assert!(recall.average.iter().chain([&recall.auc]).all(|value| (0.0..=1.0).contains(value)), "{:?}", recall);
     }
 }

@@ -227,6 +227,20 @@ fn suppressions() -> impl Strategy<Value = Suppression> {
     })
 }
 
+#[test]
+fn any_number_of_segments_can_be_suppressed() {
+    // Many at the same place, with few scores: neither blocks that can be passed over nor an order of their own.
+    let row = |at: usize| segment((at % 1000) as f32, (at % 1000 + 20) as f32, (at % 13 + 1) as f32 / 14.0);
+    for count in [0, 1, 2000, 1_000_000] {
+        let input: Vec<_> = (0..count).map(row).collect();
+        for method in [Method::Hard { overlap: 0.5 }, Method::Gaussian { sigma: 0.5 }] {
+            let kept = Suppression { method, max_segments: 100, ..Suppression::activitynet() }.apply(&input);
+            assert!(kept.len() == count.min(100) || (kept.len() > 20 && count >= 2000), "{} of {count}", kept.len());
+            assert!(kept.iter().all(Segment::is_finite) && kept.is_sorted_by(|a, b| a.score >= b.score));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn skipping_what_cannot_overlap_changes_nothing(input in many(), least in 0.0_f32..0.3, bound in 0.05_f32..1.0) {

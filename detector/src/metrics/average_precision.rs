@@ -25,7 +25,7 @@ pub struct MeanAveragePrecision {
     pub videos: usize,
     /// Annotations that count.
     pub truths: usize,
-    /// Annotations that do not: without length, or repeated.
+    /// Annotations that do not (see [`Counting`](super::Counting)): without length, or repeated.
     pub skipped_truths: usize,
     /// Detections, those with unknown labels included.
     pub detections: usize,
@@ -68,27 +68,9 @@ pub(super) fn evaluate(evaluation: &Evaluation, thresholds: &[f64]) -> MeanAvera
     }
 }
 
-/// Best first, every detection takes the annotation that it overlaps most and that is still free.
 fn of_class(class: &Class, thresholds: &[f64]) -> Vec<f64> {
-    let mut taken = vec![vec![false; class.truths]; thresholds.len()];
-    let mut hits = vec![Vec::new(); thresholds.len()];
-    let least = thresholds.iter().copied().fold(f64::INFINITY, f64::min);
-    let mut candidates: Vec<(usize, f64)> = Vec::new();
-    for (rank, detection) in class.detections.iter().enumerate() {
-        let Some(video) = detection.video else { continue };
-        candidates.clear();
-        let overlapping = class.videos[video].overlapping(detection.span);
-        candidates.extend(overlapping.filter(|&(_, overlap)| overlap >= least));
-        candidates.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
-        for ((threshold, taken), hits) in thresholds.iter().zip(&mut taken).zip(&mut hits) {
-            let mut enough = candidates.iter().take_while(|(_, overlap)| overlap >= threshold);
-            if let Some(&(truth, _)) = enough.find(|&&(truth, _)| !taken[truth]) {
-                taken[truth] = true;
-                hits.push(rank);
-            }
-        }
-    }
-    hits.iter().map(|hits| area(hits, class.truths)).collect()
+    let ranks = |matches: Vec<(usize, usize)>| matches.into_iter().map(|(rank, _)| rank).collect::<Vec<_>>();
+    class.matches(thresholds).into_iter().map(|matches| area(&ranks(matches), class.truths)).collect()
 }
 
 /// The area, given the ranks (from 0) of the detections that are right.

@@ -4,7 +4,7 @@
 //! ActivityNet-1.3 and most others are published with. An [`Evaluation`] sorts everything by class once; each metric
 //! then takes one pass for all its thresholds.
 //!
-//! - Annotations without length and repetitions (same class, both ends within 1e-3 s) are not counted.
+//! - Which annotations count is a choice, see [`Counting`].
 //! - A detection in a video that has no annotations is wrong, not ignored: pass only videos that were meant.
 //! - A detection whose label no annotation has is counted by name and otherwise ignored. So the mean is over the
 //!   classes that are annotated.
@@ -14,15 +14,35 @@
 //!   number comes last and is wrong as well. Differs from OpenTAD, where either counts as a hit.
 
 mod average_precision;
-mod class;
+pub(crate) mod class;
+mod epic;
+mod proposals;
 mod recall;
+pub(crate) mod spans;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
 
 pub use average_precision::{ClassAveragePrecision, MeanAveragePrecision};
+pub use epic::{EpicDetection, EpicScores, EpicTruth, epic};
+pub use proposals::{ProposalRecall, proposal_recall};
 pub use recall::{ClassRecall, MeanRecall};
 
 use class::Class;
+
+/// Which annotations count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counting {
+    /// Those that have a length and repeat none before them (same class, both ends within 1e-3 s): OpenTAD's way.
+    #[default]
+    Distinct,
+    /// All but those that are reversed or not finite: the way of the official ActivityNet toolkit. A detection without
+    /// length finds an annotation without length at the same place. Differs from the toolkit, where it finds one at
+    /// any place (0 / 0 is no smaller than a threshold).
+    Every,
+}
 
 /// An annotated action.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +71,9 @@ pub struct LabelledDetection<'a> {
 /// Annotations and detections of a set of videos, sorted by class.
 #[derive(Debug, Clone)]
 pub struct Evaluation<'a> {
-    classes: BTreeMap<&'a str, Class<'a>>,
+    pub(crate) classes: BTreeMap<&'a str, Class>,
+    /// Names of all videos, those without annotations included.
+    pub(crate) names: Vec<&'a str>,
     videos: usize,
     truths: usize,
     skipped_truths: usize,
@@ -62,36 +84,56 @@ pub struct Evaluation<'a> {
 impl<'a> Evaluation<'a> {
     /// Takes the videos of one subset, each with its name. Nothing of the `blocked` videos is counted.
     ///
-    /// A video that comes several times is one video.
+    /// A video that comes several times is one video. Annotations are counted as OpenTAD does.
     pub fn new(
         truth: &[(&'a str, Vec<LabelledTruth<'a>>)],
         detections: &[(&'a str, Vec<LabelledDetection<'a>>)],
         blocked: &BTreeSet<&str>,
     ) -> Self {
+        Self::counting(Counting::Distinct, truth, detections, blocked)
+    }
+
+    /// The same with a choice of which annotations count.
+    pub fn counting(
+        counting: Counting,
+        truth: &[(&'a str, Vec<LabelledTruth<'a>>)],
+        detections: &[(&'a str, Vec<LabelledDetection<'a>>)],
+        blocked: &BTreeSet<&str>,
+    ) -> Self {
+        let (mut names, mut numbers) = (Vec::new(), HashMap::new());
+        let mut home = |video: &'a str| {
+            *numbers.entry(video).or_insert_with(|| {
+                names.push(video);
+                names.len() - 1
+            })
+        };
         let mut classes: BTreeMap<&str, Class> = BTreeMap::new();
         let (mut videos, mut truths, mut skipped_truths) = (BTreeSet::new(), 0, 0);
         for (video, annotations) in truth.iter().filter(|(video, _)| !blocked.contains(video)) {
+            let home = home(video);
             videos.insert(*video);
             for annotation in annotations {
                 let span = [annotation.start, annotation.end];
                 // Asked before the class is made, because a class of nothing but empty spans is none.
-                let added = class::has_length(span) && classes.entry(annotation.label).or_default().add(video, span);
+                let added = class::counts(span, counting)
+                    && classes.entry(annotation.label).or_default().add(home, span, counting);
                 *(if added { &mut truths } else { &mut skipped_truths }) += 1;
             }
         }
 
         let (mut seen, mut unknown_labels) = (0, BTreeMap::new());
         for (video, detected) in detections.iter().filter(|(video, _)| !blocked.contains(video)) {
+            let home = home(video);
             seen += detected.len();
             for detection in detected {
                 match classes.get_mut(detection.label) {
-                    Some(class) => class.detect(video, [detection.start, detection.end], detection.score),
+                    Some(class) => class.detect(home, [detection.start, detection.end], detection.score),
                     None => *unknown_labels.entry(detection.label.to_owned()).or_default() += 1,
                 }
             }
         }
         classes.values_mut().for_each(Class::sort);
-        Self { classes, videos: videos.len(), truths, skipped_truths, detections: seen, unknown_labels }
+        Self { classes, names, videos: videos.len(), truths, skipped_truths, detections: seen, unknown_labels }
     }
 
     /// Mean average precision at each of the `thresholds` of temporal intersection over union.

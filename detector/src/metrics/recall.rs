@@ -53,11 +53,11 @@ fn of_class(class: &Class, thresholds: &[f64], multiples: &[usize]) -> Vec<Vec<f
     for detection in &class.detections {
         let Some(video) = detection.video else { continue };
         looked_at[video] += 1;
-        let many = class.videos[video].len();
+        let many = class.videos[video].spans.len();
         if looked_at[video] > most.saturating_mul(many) {
             continue;
         }
-        for (truth, overlap) in class.videos[video].overlapping(detection.span) {
+        for (truth, overlap) in class.videos[video].spans.overlapping(detection.span) {
             actions[truth] = many;
             for (threshold, needed) in thresholds.iter().zip(&mut needed) {
                 if overlap >= *threshold {

@@ -8,6 +8,7 @@ mod eval;
 mod parity;
 mod plan;
 mod progress;
+mod score;
 mod stop;
 mod train;
 mod weights;
@@ -40,6 +41,7 @@ enum Verb {
     Detect(detect::Detect),
     Parity(parity::Parity),
     Plan(plan::Plan),
+    Score(score::Score),
     #[command(subcommand)]
     Bench(bench::Bench),
     #[command(subcommand)]
@@ -68,6 +70,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Parity(verb) => verb.run(&clock),
         Verb::Plan(verb) => verb.run(&clock),
         Verb::Bench(bench::Bench::Step(verb)) => verb.run(&clock),
+        Verb::Score(verb) => verb.run(&clock),
         Verb::Weights(verb) => verb.run(&clock),
         Verb::Data(verb) => verb.run(&clock),
     };

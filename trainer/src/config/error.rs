@@ -63,7 +63,7 @@ pub(super) fn with_nearest(message: &str) -> String {
 }
 
 /// The most similar of `names`.
-pub(super) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let similarity = |name: &str| strsim::jaro_winkler(given, name);
     names.max_by(|a, b| similarity(a).total_cmp(&similarity(b)))
 }

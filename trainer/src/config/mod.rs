@@ -13,6 +13,7 @@ use adatad_detector::suppression::Suppression;
 use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
+pub(crate) use error::nearest;
 
 use crate::model::ModelConfig;
 use crate::optim::OptimizerConfig;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::score::Score;
 use super::unusable::Unusable;
+use crate::score::file::quote_bare_words;
 
 /// Named tensors.
 #[derive(Debug, Default, Clone)]
@@ -27,6 +28,8 @@ pub(super) struct Fixture {
 
 pub(super) fn read_json(path: &Path) -> Result<Value, Unusable> {
     let text = std::fs::read(path).map_err(|error| Unusable::file(path, error))?;
+    // Python writes NaN and infinities as bare words; they become texts.
+    let text = quote_bare_words(&text).unwrap_or(text);
     serde_json::from_slice(&text).map_err(|error| Unusable::file(path, error))
 }
 

@@ -11,12 +11,15 @@ mod draws;
 mod fixture;
 mod full;
 mod losses;
+mod merging;
+mod metrics;
 mod pieces;
 mod post;
 mod predicted;
 mod score;
 mod stages;
 mod targets;
+mod suppression;
 mod unusable;
 mod whole;
 
@@ -77,6 +80,12 @@ enum Kind {
     Losses,
     /// What points of a pyramid are to learn.
     Targets,
+    /// Suppression.
+    Suppression,
+    /// Windows put together.
+    Merging,
+    /// Average precision and recall.
+    Metrics,
     /// A transformer in Hugging Face's layout, with its hidden states.
     HuggingFace,
     /// A PyTorch file, with what it holds.
@@ -129,6 +138,9 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Ok(Kind::Pieces) => "pieces".to_owned(),
         Ok(Kind::Losses) => "losses".to_owned(),
         Ok(Kind::Targets) => "targets".to_owned(),
+        Ok(Kind::Suppression) => "nms".to_owned(),
+        Ok(Kind::Merging) => "merge".to_owned(),
+        Ok(Kind::Metrics) => "map".to_owned(),
         Ok(Kind::HuggingFace) => "hugging-face".to_owned(),
         Ok(Kind::Checkpoint) => "checkpoint".to_owned(),
         Ok(Kind::Unknown(kind)) => kind.clone(),
@@ -140,6 +152,9 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Kind::Pieces => pieces::check(folder, name, device, &mut score),
         Kind::Losses => losses::check(folder, name, device, &mut score),
         Kind::Targets => targets::check(folder, name, &mut score),
+        Kind::Suppression => suppression::check(folder, name, &mut score),
+        Kind::Merging => merging::check(folder, name, &mut score),
+        Kind::Metrics => metrics::check(folder, name, &mut score),
         Kind::HuggingFace => checkpoints::hugging_face(&folder.join(name), device, &mut score),
         Kind::Checkpoint => checkpoints::pth(folder, name, &mut score),
         Kind::Unknown(kind) => Err(Unusable(format!("fixtures of the kind `{kind}` are not known"))),
@@ -175,6 +190,17 @@ fn kind(folder: &Path, name: &str) -> Result<Kind, Unusable> {
     }
     if sidecar["cases"].as_object().is_some_and(|cases| cases.values().any(|case| !case["center_sample"].is_null())) {
         return Ok(Kind::Targets);
+    }
+    let first = &sidecar["cases"][0];
+    let has = |keys: &[&str]| keys.iter().all(|key| !first[*key].is_null());
+    if has(&["input", "args", "equal_neighbours"]) {
+        return Ok(Kind::Suppression);
+    }
+    if has(&["nms", "results"]) && sidecar["inputs"].is_object() {
+        return Ok(Kind::Merging);
+    }
+    if has(&["database", "results", "tiou_thresholds"]) {
+        return Ok(Kind::Metrics);
     }
     Ok(Kind::Unknown(name.strip_prefix("fn_").unwrap_or(name).to_owned()))
 }
