@@ -10,17 +10,17 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
     if !plain(whole) || !plain(decimals) {
         return None;
     }
-    // As one number: the digits of the file, rounded once.
-    let mut seconds: f64 = format!("{whole}.{decimals}").parse().ok()?;
-    let mut unit = 60.0;
+    let mut total = whole.parse::<u64>().ok()?;
+    let mut unit = 60_u64;
     for part in parts {
-        if !plain(part) || unit > 3600.0 {
+        if !plain(part) || unit > 3600 {
             return None;
         }
-        seconds += part.parse::<f64>().ok()? * unit;
-        unit *= 60.0;
+        total = part.parse::<u64>().ok()?.checked_mul(unit)?.checked_add(total)?;
+        unit *= 60;
     }
-    seconds.is_finite().then_some(seconds)
+    // As one number, so that it is rounded once.
+    format!("{total}.{decimals}").parse().ok().filter(|seconds: &f64| seconds.is_finite())
 }
 
 /// `HH:MM:SS.mmm` of whole milliseconds, with this mark before the decimals.
@@ -44,6 +44,7 @@ mod tests {
         assert_eq!(seconds("7.25"), Some(7.25));
         assert_eq!(seconds("02:07,5"), Some(127.5));
         assert_eq!(seconds(" 01:00:00.001 "), Some(3600.001));
+        assert_eq!(seconds("00:01:10.677"), Some(70.677), "rounded once");
         for text in ["", ":", "1:", "a", "1:2:3:4", "-1", "1.2.3", "NaN", "inf", "1e5", "1.", ".5"] {
             assert_eq!(seconds(text), None, "{text}");
         }

@@ -12,6 +12,7 @@ mod pieces;
 mod score;
 mod unusable;
 mod whole;
+mod windows;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,8 @@ enum Kind {
     Full,
     /// Single functions of the backbone.
     Pieces,
+    /// Windows, frames and what is taught in them.
+    Windows,
     /// A transformer in Hugging Face's layout, with its hidden states.
     HuggingFace,
     /// A PyTorch file, with what it holds.
@@ -116,6 +119,7 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Ok(Kind::Whole { detector }) => detector.clone(),
         Ok(Kind::Full) => "full-size".to_owned(),
         Ok(Kind::Pieces) => "pieces".to_owned(),
+        Ok(Kind::Windows) => "windows".to_owned(),
         Ok(Kind::HuggingFace) => "hugging-face".to_owned(),
         Ok(Kind::Checkpoint) => "checkpoint".to_owned(),
         Ok(Kind::Unknown(kind)) => kind.clone(),
@@ -125,6 +129,7 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Kind::Whole { detector } => whole::check(folder, name, &detector, device, &mut score),
         Kind::Full => full::check(folder, name, device, &mut score),
         Kind::Pieces => pieces::check(folder, name, device, &mut score),
+        Kind::Windows => windows::check(folder, name, &mut score),
         Kind::HuggingFace => checkpoints::hugging_face(&folder.join(name), device, &mut score),
         Kind::Checkpoint => checkpoints::pth(folder, name, &mut score),
         Kind::Unknown(kind) => Err(Unusable(format!("fixtures of the kind `{kind}` are not known"))),
@@ -146,6 +151,9 @@ fn kind(folder: &Path, name: &str) -> Result<Kind, Unusable> {
     }
     if !sidecar["block_mean_rms64"].is_null() {
         return Ok(Kind::Full);
+    }
+    if ["database", "class_map", "sliding", "random_trunc"].into_iter().all(|part| !sidecar[part].is_null()) {
+        return Ok(Kind::Windows);
     }
     let starts = |start: &str| match &sidecar["cases"] {
         Value::Object(cases) => cases.keys().any(|case| case.starts_with(start)),
