@@ -178,7 +178,10 @@ fn frames_without_a_rate_are_refused() {
         "value": {"ranges": [{"start": 1, "end": 10}], "timelinelabels": ["a"]}}]}]}]"#;
     assert_eq!(parse(Format::LabelStudio, task).unwrap_err().fault, Fault::NoRate);
     let options = ReadOptions { fps: Some(10.0), ..ReadOptions::default() };
-    assert_eq!(Format::LabelStudio.parse(task.as_bytes(), &options).unwrap().videos[0].actions, [action("a", 0.0, 1.0)]);
+    assert_eq!(
+        Format::LabelStudio.parse(task.as_bytes(), &options).unwrap().videos[0].actions,
+        [action("a", 0.0, 1.0)]
+    );
     let told = task.replace(r#""video": "v.mp4""#, r#""video": "v.mp4", "fps": 25"#);
     let error = Format::LabelStudio.parse(told.as_bytes(), &options).unwrap_err();
     assert!(error.to_string().contains("made at 25 frames a second, --fps says 10"), "{error}");
@@ -195,13 +198,15 @@ fn tracks_and_tags_of_cvat_become_stretches_of_time() {
         <image id="12"><tag label="run"/></image></annotations>"#;
     let options = ReadOptions { fps: Some(10.0), ..ReadOptions::default() };
     let found = Format::Cvat.parse(text.as_bytes(), &options).unwrap();
-    let expected = [action("walk", 1.0, 2.0), action("walk", 3.0, 3.2), action("run", 0.4, 0.8), action("run", 1.2, 1.4)];
+    let expected =
+        [action("walk", 1.0, 2.0), action("walk", 3.0, 3.2), action("run", 0.4, 0.8), action("run", 1.2, 1.4)];
     assert_eq!((found.videos[0].name.as_str(), found.videos[0].actions.as_slice()), ("clip", &expected[..]));
 }
 
 #[test]
 fn documents_that_define_entities_are_refused() {
-    let bomb = r#"<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;&b;">]><annotations>&c;</annotations>"#;
+    let bomb =
+        r#"<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;&b;">]><annotations>&c;</annotations>"#;
     assert!(message(Format::Cvat, bomb).contains("document type"), "{}", message(Format::Cvat, bomb));
     assert!(message(Format::Elan, "<ANNOTATION_DOCUMENT>&bomb;</ANNOTATION_DOCUMENT>").contains("bomb"));
     assert!(message(Format::Elan, "<ANNOTATION_DOCUMENT>").contains("ends too early"));
@@ -224,13 +229,13 @@ fn several_layers_need_a_choice() {
         tier("hands", "take &amp; put"),
         tier("speech", "hello"),
     );
-    assert_eq!(
-        message(Format::Elan, &text),
-        "labels stand in several tiers: [hands, speech]; choose one with --layer"
-    );
+    assert_eq!(message(Format::Elan, &text), "labels stand in several tiers: [hands, speech]; choose one with --layer");
     let layer = |layer| Format::Elan.parse(text.as_bytes(), &ReadOptions { layer: Some(layer), ..Default::default() });
     let found = layer("hands").unwrap();
-    assert_eq!((found.videos[0].name.as_str(), &found.videos[0].actions[0]), ("my clip", &action("take & put", 0.5, 1.5)));
+    assert_eq!(
+        (found.videos[0].name.as_str(), &found.videos[0].actions[0]),
+        ("my clip", &action("take & put", 0.5, 1.5))
+    );
     assert!(layer("hand").unwrap_err().to_string().ends_with("did you mean `hands`?"));
 }
 
@@ -238,12 +243,16 @@ fn several_layers_need_a_choice() {
 fn observations_of_boris_are_paired_by_who_does_what() {
     let head = "Time,Media file path,Total length,FPS,Subject,Behavior,Behavioral category,Comment,Status\n";
     let row = |time: &str, subject: &str, status: &str| format!("{time},a/v.mp4,60.0,25.0,{subject},eat,,,{status}\n");
-    let text = [head, &row("1", "x", "START"), &row("2", "y", "START"), &row("3", "x", "STOP"), &row("4", "y", "STOP")].concat();
+    let text = [head, &row("1", "x", "START"), &row("2", "y", "START"), &row("3", "x", "STOP"), &row("4", "y", "STOP")]
+        .concat();
     let found = parse(Format::Boris, &(text.clone() + &row("9", "y", "POINT"))).unwrap();
     assert_eq!(found.videos[0].actions, [action("eat", 1.0, 3.0), action("eat", 2.0, 4.0)]);
     assert_eq!((found.videos[0].duration, found.videos[0].fps), (Some(60.0), Some(25.0)));
     assert_eq!(found.left_out[0].count, 1);
-    assert!(message(Format::Boris, &(text.clone() + &row("5", "x", "START"))).contains("`eat` starts at 5 s and never stops"));
+    assert!(
+        message(Format::Boris, &(text.clone() + &row("5", "x", "START")))
+            .contains("`eat` starts at 5 s and never stops")
+    );
     assert!(message(Format::Boris, &(text + &row("5", "x", "STOP"))).contains("stops, but has not started"));
     assert!(message(Format::Boris, "a,b\n1,2\n").contains("names of the columns"));
 }
@@ -255,7 +264,10 @@ fn captions_are_read_with_and_without_their_extras() {
     let srt = "\u{feff}1\r\n00:00:01,000 --> 00:00:02,000\r\nx\r\n\r\n2\r\n00:00:03,000 --> 00:00:04,000\r\n\r\n";
     let found = parse(Format::Srt, srt).unwrap();
     assert_eq!((found.videos[0].actions.len(), found.left_out[0].count), (1, 1));
-    assert_eq!(message(Format::Srt, "1\n00:00:01 --> soon\nx\n"), "line 2: `end` is \"soon\"; it must be a time such as 00:00:01.000");
+    assert_eq!(
+        message(Format::Srt, "1\n00:00:01 --> soon\nx\n"),
+        "line 2: `end` is \"soon\"; it must be a time such as 00:00:01.000"
+    );
     assert!(message(Format::Srt, "hello\n").contains("no cue"));
     let bad = LabelledVideo { name: "v".into(), actions: vec![action("a\nb", 0.0, 1.0)], ..Default::default() };
     assert!(Format::Srt.text(&[bad], None).unwrap_err().to_string().contains("one line"));
@@ -265,7 +277,9 @@ fn captions_are_read_with_and_without_their_extras() {
 fn a_name_that_would_leave_the_folder_is_not_written() {
     for name in ["../x", "a/b", "", ".hidden", "a\\b"] {
         let video = LabelledVideo { name: name.into(), fps: Some(RATE), ..LabelledVideo::default() };
-        for format in Format::ALL.into_iter().filter(|f| !matches!(f, Format::ActivityNet | Format::ActionFormer | Format::Csv)) {
+        for format in
+            Format::ALL.into_iter().filter(|f| !matches!(f, Format::ActivityNet | Format::ActionFormer | Format::Csv))
+        {
             let error = format.text(std::slice::from_ref(&video), None).unwrap_err();
             assert!(matches!(error.fault, Fault::Unwritable { .. }), "{format:?} {name}: {error}");
         }
@@ -294,7 +308,11 @@ fn the_examples_of_the_documentation_are_what_they_say() {
         let options = ReadOptions { name: "press_1", fps: format.counts_frames().then_some(RATE), layer: None };
         let found = format.parse(block.1.as_bytes(), &options).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(found.videos.len(), 1, "{name}");
-        assert_eq!((found.videos[0].name.as_str(), found.videos[0].actions.as_slice()), ("press_1", &expected[..]), "{name}");
+        assert_eq!(
+            (found.videos[0].name.as_str(), found.videos[0].actions.as_slice()),
+            ("press_1", &expected[..]),
+            "{name}"
+        );
         seen.push(format);
     }
     assert_eq!(seen.len(), Format::ALL.len(), "an example of every format: {seen:?}");

@@ -203,7 +203,8 @@ fn random_trunc(case: &Value, named: Named, each: Each) -> Result<(), Unfit> {
     truths(each, named, &window.truth, &spans(case, "out_segments")?, &wholes(case, "out_labels")?);
     let last = window.frames.indices().max().unwrap_or_default();
     let found = [window.frames.index(0), last, window.mask_valid, window.frames.len()];
-    let expected = [whole(case, "first_frame")?, whole(case, "last_frame")?, whole(case, "valid")?, grid.window_frames()];
+    let expected =
+        [whole(case, "first_frame")?, whole(case, "last_frame")?, whole(case, "valid")?, grid.window_frames()];
     same(each, named("first and last frame, valid cells, frames"), &found, &expected);
     Ok(())
 }
