@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::formats::is_media;
+use crate::formats::is_video;
 
 /// Videos of one folder; folders in it are not looked into.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ impl Library {
         let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).filter(|name| is_media(name));
+            let name = path.file_name().and_then(|name| name.to_str()).filter(|name| is_video(name));
             if let Some((stem, _)) = name.and_then(|name| name.rsplit_once('.')).filter(|(stem, _)| !stem.is_empty()) {
                 files.entry(stem.to_owned()).or_default().push(path);
             }
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn a_video_is_found_by_its_name_whatever_its_ending() {
         let folder = tempfile::tempdir().unwrap();
-        for file in ["b.MP4", "a.v2.mov", "notes.txt", "b.avi", ".mp4"] {
+        for file in ["b.MP4", "a.v2.mov", "notes.txt", "b.avi", "b.wav", ".mp4"] {
             std::fs::write(folder.path().join(file), "").unwrap();
         }
         let library = Library::open(folder.path()).unwrap();

@@ -59,19 +59,22 @@ prop_compose! {
     fn any_video()(
         name in "[a-zA-Z0-9é][a-zA-Z0-9 é_%&'-]{0,8}[a-z]",
         spans in proptest::collection::vec((any_label(), 0u32..500_000, 1u32..90_000, 0.0f64..1.0), 0..6),
-    ) -> (String, Vec<(String, u32, u32, f64)>) {
+    ) -> Drawn {
         (name, spans)
     }
 }
 
+/// A name and, of each segment: label, start and length in units, part of a unit.
+type Drawn = (String, Vec<(String, u32, u32, f64)>);
+
 /// The same videos with times in the unit of a format.
-fn on_grid(format: Format, videos: &[(String, Vec<(String, u32, u32, f64)>)]) -> Vec<LabelledVideo> {
+fn on_grid(format: Format, videos: &[Drawn]) -> Vec<LabelledVideo> {
     let time = |units: u32, part: f64| match unit(format) {
-        Some(unit) if unit == 0.001 => f64::from(units) / 1000.0,
+        Some(0.001) => f64::from(units) / 1000.0,
         Some(_) => f64::from(units) / RATE,
         None => (f64::from(units) + part) / 1000.0,
     };
-    let video = |(name, spans): &(String, Vec<(String, u32, u32, f64)>)| LabelledVideo {
+    let video = |(name, spans): &Drawn| LabelledVideo {
         name: name.clone(),
         duration: Some(600_000.0),
         fps: Some(RATE),
@@ -282,6 +285,19 @@ fn a_name_that_would_leave_the_folder_is_not_written() {
         {
             let error = format.text(std::slice::from_ref(&video), None).unwrap_err();
             assert!(matches!(error.fault, Fault::Unwritable { .. }), "{format:?} {name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn times_that_a_format_cannot_hold_are_not_written_as_others() {
+    for (start, end) in [(f64::NAN, 1.0), (0.0, f64::INFINITY), (-1.0, 1.0), (2.0, 1.0)] {
+        let actions = vec![action("a", start, end)];
+        let video = LabelledVideo { name: "v".into(), fps: Some(RATE), actions, ..LabelledVideo::default() };
+        for format in Format::ALL {
+            let finite = start.is_finite() && end.is_finite();
+            let written = format.text(std::slice::from_ref(&video), None);
+            assert_eq!(written.is_ok(), finite && unit(format).is_none() && format != Format::Boris, "{format:?}");
         }
     }
 }

@@ -297,7 +297,7 @@ fn survive(count: usize) -> usize {
     let mut read = 0;
     for seed in 0..count {
         let (format, bytes) = &files[seed % files.len()];
-        let mut rng = Rng::new(20_6, Stream::Synth, 0, seed as u64);
+        let mut rng = Rng::new(206, Stream::Synth, 0, seed as u64);
         let bytes = mutated(bytes, &mut rng);
         let what = format!("{format:?}, seed {seed}");
         let options = ReadOptions { name: "v", fps: Some(25.0), layer: None };
@@ -325,7 +325,8 @@ fn survive(count: usize) -> usize {
         }
         for layout in [Layout::Charades, Layout::PkuMmd] {
             std::fs::write(&path, &bytes).unwrap();
-            let _read = bounded(bytes.len(), &what, || layout.read(&[path.clone()], &LayoutOptions::default()));
+            let _read =
+                bounded(bytes.len(), &what, || layout.read(std::slice::from_ref(&path), &LayoutOptions::default()));
         }
     }
     read

@@ -21,8 +21,9 @@ fn verdicts(folder: &Path) -> Vec<Verdict> {
 
 #[test]
 fn every_fixture_of_this_repository_agrees() {
-    let verdicts = verdicts(&folder("tests/fixtures"));
+    let mut verdicts = verdicts(&folder("tests/fixtures"));
     assert!(verdicts.len() >= 5, "{verdicts:?}");
+    verdicts.extend(self::verdicts(&folder("../data/tests/fixtures")));
     for verdict in verdicts {
         assert!(verdict.passed, "{verdict:?}");
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::annotation::{Fault, Problem};
+use crate::annotation::Fault;
 use crate::classes::UnknownLabel;
 use crate::nearest::suggestion;
 
@@ -20,7 +20,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Where in the file, as [`Problem::place`] says it.
+    /// Where in the file, as [`crate::annotation::Problem::place`] says it.
     pub fn place(&self) -> String {
         match (&self.video, self.annotation) {
             (Some(video), Some(index)) => format!("video {video:?}, annotations[{index}]"),
@@ -132,11 +132,5 @@ impl Findings {
         self.kept.sort_by(|a, b| (&a.video, a.annotation).cmp(&(&b.video, b.annotation)));
         self.kept.truncate(super::MOST);
         (self.kept, self.total)
-    }
-}
-
-impl From<&Problem> for Trouble {
-    fn from(problem: &Problem) -> Self {
-        Trouble::Labels(problem.fault.clone())
     }
 }

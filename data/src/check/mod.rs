@@ -22,7 +22,7 @@ pub use finding::{Finding, Trouble};
 pub use fix::{Change, Fixed};
 
 use crate::annotation::{AnnotationError, Annotations, MOST_KEPT, Problem, RawVideo};
-use crate::classes::ClassList;
+use crate::classes::{ClassList, UnknownLabel};
 use crate::library::Library;
 use crate::nearest::nearest;
 use files::Videos;
@@ -89,7 +89,6 @@ pub enum CheckError {
 #[derive(Debug)]
 pub struct Checked<'a> {
     path: &'a Path,
-    options: CheckOptions<'a>,
     videos: Option<Videos>,
     /// Labels that were probably meant to be others.
     meant: BTreeMap<String, String>,
@@ -127,7 +126,7 @@ impl<'a> Checked<'a> {
             found.keep(video, annotation, Trouble::Labels(fault));
         }
         (report.problems, report.total) = found.finish();
-        Ok(Self { path, options, videos, meant, report })
+        Ok(Self { path, videos, meant, report })
     }
 
     /// What was found.
@@ -143,11 +142,6 @@ impl<'a> Checked<'a> {
     pub fn fix(&self) -> Result<Fixed, CheckError> {
         let (raw, _) = Annotations::raw(self.path)?;
         Ok(fix::fix(raw, self.videos.as_ref(), &self.meant, &self.report.problems))
-    }
-
-    /// The options it was checked with.
-    pub fn options(&self) -> &CheckOptions<'a> {
-        &self.options
     }
 }
 
@@ -186,6 +180,12 @@ fn labels(
     for (label, count) in counted {
         let times = count.segments;
         let trouble = match classes {
+            Some(classes) if classes.contains(label) => continue,
+            Some(classes) if troubled.len() >= MOST => {
+                // Only counted, so that nobody looks for the nearest class of ten thousand labels.
+                let unknown = UnknownLabel { label: label.clone(), nearest: None, known: classes.len() };
+                Trouble::UnknownLabel { unknown, times }
+            }
             Some(classes) => match classes.index(label) {
                 Ok(_) => continue,
                 Err(unknown) => {

@@ -100,7 +100,8 @@ fn place(header: &Header, name: &'static str) -> Result<usize, ContentError> {
 
 fn class(row: &Row, column: usize, field: &'static str) -> Result<usize, ContentError> {
     let text = cell(row, column, field)?;
-    text.trim().parse().map_err(|_| Fault::value(field, text, "the number of a class").line(row.line))
+    let class = text.trim().parse().ok();
+    class.ok_or_else(|| Fault::value(field, text, "the number of a class").line(row.line))
 }
 
 fn clocks(header: &Header, rows: &mut Rows, part: Part, read: &mut Read) -> Result<(), ContentError> {

@@ -127,7 +127,7 @@ fn unescaped(url: &str) -> String {
 
 /// The annotations of the tier that counts.
 fn chosen(tiers: Vec<Tier>, wanted: Option<&str>) -> Result<Vec<(String, String, String, usize)>, Fault> {
-    let names = |tiers: &[Tier]| tiers.iter().map(|tier| tier.name.clone()).collect::<Vec<_>>();
+    let names = |tiers: &[Tier]| tiers.iter().take(20).map(|tier| tier.name.clone()).collect::<Vec<_>>();
     let mut filled: Vec<Tier> = tiers.into_iter().filter(|tier| !tier.notes.is_empty()).collect();
     if let Some(wanted) = wanted {
         let all = names(&filled);
@@ -153,8 +153,8 @@ pub(super) fn text(video: &LabelledVideo) -> Result<String, ContentError> {
     let mut tiers: Vec<(u64, String)> = Vec::new();
     for (index, Action { label, start, end }) in actions.into_iter().enumerate() {
         let [start, end] = [*start, *end].map(milliseconds);
-        if label.is_empty() || start > end {
-            let reason = "an annotation has a value, and ends after it starts";
+        if label.is_empty() {
+            let reason = "an annotation without value is none";
             return Err(Fault::Unwritable { text: label.clone(), format: "ELAN", reason }.named(&video.name));
         }
         let note = format!(

@@ -203,6 +203,9 @@ impl Format {
             let written = |video: &LabelledVideo| Ok((file_name(&video.name, self.name())?, write(video)?));
             videos.iter().map(written).collect::<Result<_, _>>().map(Written::PerVideo)
         };
+        for video in videos {
+            video.actions.iter().try_for_each(|action| self.writable(action)).map_err(|f| f.named(&video.name))?;
+        }
         match self {
             Format::ActivityNet => Ok(Written::One(database::activitynet(videos))),
             Format::ActionFormer => Ok(Written::One(database::actionformer(videos))),
@@ -216,6 +219,23 @@ impl Format {
             Format::Cvat => each(&|video| cvat::text(video, fps)),
             Format::WebVtt => each(&captions::web_vtt),
             Format::Srt => each(&captions::srt),
+        }
+    }
+
+    /// Whether the times of a segment can be written.
+    fn writable(self, Action { start, end, .. }: &Action) -> Result<(), Fault> {
+        let any_number = match self {
+            Format::ActivityNet | Format::ActionFormer | Format::Csv | Format::VideoCsv | Format::TraceCsv => true,
+            Format::Via => true,
+            Format::LabelStudio | Format::Boris | Format::Elan | Format::Cvat | Format::WebVtt | Format::Srt => false,
+        };
+        let unwritable = |reason| Fault::Unwritable { text: format!("[{start}, {end}]"), format: self.name(), reason };
+        if !(start.is_finite() && end.is_finite()) {
+            return Err(unwritable("a time is a finite number"));
+        }
+        match any_number || (0.0 <= *start && start <= end) {
+            true => Ok(()),
+            false => Err(unwritable("a segment starts at 0 or later, and ends after it starts")),
         }
     }
 
@@ -296,15 +316,27 @@ pub(crate) fn utf8(text: &[u8]) -> Result<&str, ContentError> {
     })
 }
 
-/// Endings of files of video and sound.
-const MEDIA: [&str; 20] = [
-    "3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp3", "mp4", "mpeg", "mpg", "mts", "ogg", "ogv", "ts", "vob",
-    "wav", "webm", "wmv", "mxf",
+/// Endings of files of video.
+const VIDEO: [&str; 17] = [
+    "3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "ogv", "ts", "vob", "webm",
+    "wmv",
 ];
 
+/// Endings of files of sound, which labels may name in place of the video.
+const SOUND: [&str; 3] = ["mp3", "ogg", "wav"];
+
 /// Whether a file name ends as those of videos do.
+pub(crate) fn is_video(name: &str) -> bool {
+    ends_in(name, &VIDEO)
+}
+
+/// Whether a file name ends as those of videos or sounds do.
 pub(crate) fn is_media(name: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, ending)| MEDIA.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+    is_video(name) || ends_in(name, &SOUND)
+}
+
+fn ends_in(name: &str, endings: &[&str]) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
 /// The name of a video from the path or address of its file.

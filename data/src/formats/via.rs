@@ -114,7 +114,7 @@ pub(super) fn parse(text: &[u8], options: &ReadOptions) -> Result<Labels, Conten
 fn layer(project: &Project, segments: &[Segment], wanted: Option<&str>) -> Result<Option<String>, Fault> {
     let name = |id: &str| project.attribute.get(id).map_or(id, |attribute| &attribute.aname.0).to_owned();
     let used: BTreeSet<&str> = segments.iter().flat_map(|segment| segment.values.keys().map(String::as_str)).collect();
-    let names = || used.iter().map(|id| name(id)).collect::<Vec<_>>();
+    let names = || used.iter().take(20).map(|id| name(id)).collect::<Vec<_>>();
     match (wanted, used.iter().collect::<Vec<_>>().as_slice()) {
         (Some(wanted), _) => {
             let found = used.iter().find(|id| name(id) == wanted || **id == wanted);

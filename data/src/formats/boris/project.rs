@@ -226,8 +226,8 @@ fn observation(video: &LabelledVideo) -> Result<(Value, usize), ContentError> {
     let mut events = Vec::with_capacity(2 * actions.len());
     let mut most = 1;
     for Action { label, start, end } in actions {
-        if label.is_empty() || start > end {
-            let reason = "a behaviour has a name, and stops after it starts";
+        if label.is_empty() {
+            let reason = "a behaviour has a name";
             return Err(Fault::Unwritable { text: label.clone(), format: "BORIS", reason }.named(&video.name));
         }
         let lanes = free.entry(label).or_default();

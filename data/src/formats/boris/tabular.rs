@@ -1,5 +1,7 @@
 //! Tables that BORIS exports, between commas or tabs. Columns are found by name; their names changed with the versions.
 
+use std::collections::BTreeMap;
+
 use super::super::error::{ContentError, Fault};
 use super::super::table::{Header, Row, Rows, cell, time};
 use super::super::{Gather, Labels};
@@ -45,7 +47,8 @@ pub(super) fn parse(text: &str) -> Result<Labels, ContentError> {
         }
         preamble.read(&row)?;
     };
-    let mut table = Table { columns, preamble, gather: Gather::default(), open: Vec::new(), media: Vec::new() };
+    let mut table =
+        Table { columns, preamble, gather: Gather::default(), open: BTreeMap::new(), media: BTreeMap::new() };
     while let Some(row) = rows.next_row()? {
         table.row(&row)?;
     }
@@ -92,19 +95,14 @@ impl Preamble {
     }
 }
 
-/// States of one observation that have started.
-struct Observed {
-    id: String,
-    open: Open,
-}
-
 struct Table {
     columns: Columns,
     preamble: Preamble,
     gather: Gather,
-    open: Vec<Observed>,
-    /// Observation and video of every row, each pair once.
-    media: Vec<(String, String)>,
+    /// States of each observation that have started.
+    open: BTreeMap<String, Open>,
+    /// The video of each observation.
+    media: BTreeMap<String, String>,
 }
 
 impl Table {
@@ -123,13 +121,12 @@ impl Table {
             Some(column) if !text(Some(column)).is_empty() => time(row, column, OFFSET)?,
             _ => self.preamble.offset,
         };
-        let pair = (observation.to_owned(), media.to_owned());
-        if !self.media.contains(&pair) {
-            if let Some((_, known)) = self.media.iter().find(|(id, _)| id == observation) {
-                let _ = known;
-                return Err(Fault::JoinedVideos { count: 2 }.line(row.line));
+        match self.media.get(observation) {
+            Some(known) if known != media => return Err(Fault::JoinedVideos { count: 2 }.line(row.line)),
+            Some(_) => {}
+            None => {
+                self.media.insert(observation.to_owned(), media.to_owned());
             }
-            self.media.push(pair);
         }
         if !modifiers.is_empty() {
             self.gather.leave(MODIFIER, || format!("line {}", row.line));
@@ -146,12 +143,7 @@ impl Table {
                     None
                 } else {
                     let key = (subject.to_owned(), label.clone(), modifiers.to_owned());
-                    let place = self.open.iter().position(|observed| observed.id == observation);
-                    let place = place.unwrap_or_else(|| {
-                        self.open.push(Observed { id: observation.to_owned(), open: Open::default() });
-                        self.open.len() - 1
-                    });
-                    let started = self.open[place].open.toggle(key, at);
+                    let started = self.open.entry(observation.to_owned()).or_default().toggle(key, at);
                     match (started, status.to_ascii_uppercase().as_str()) {
                         (None, "START") => return Ok(()),
                         (Some(start), "STOP") => Some((start, at)),
@@ -181,8 +173,8 @@ impl Table {
     }
 
     fn finish(self, line: usize) -> Result<Labels, ContentError> {
-        for observed in self.open {
-            observed.open.done().map_err(|fault| fault.line(line))?;
+        for open in self.open.into_values() {
+            open.done().map_err(|fault| fault.line(line))?;
         }
         Ok(self.gather.finish())
     }
