@@ -25,8 +25,8 @@ pub use check::end_slack;
 pub use problem::{AnnotationError, Fault, MOST_KEPT, MOST_SHOWN, Problem};
 
 use crate::nearest::nearest;
-use problem::Problems;
-use read::RawVideo;
+pub(crate) use problem::Problems;
+pub(crate) use read::RawVideo;
 
 /// Something happens from `start` to `end`.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +99,17 @@ impl Annotations {
         let (videos, problems) = check::check(videos, problems);
         let annotations = Self { videos, origin: path.to_path_buf() };
         Ok(Salvage { annotations, problems: problems.kept, total: problems.total })
+    }
+
+    /// What stands in a file, faults and all.
+    pub(crate) fn raw(path: &Path) -> Result<(Vec<RawVideo>, Problems), AnnotationError> {
+        let mut problems = Problems::default();
+        Ok((read::read(path, &mut problems)?, problems))
+    }
+
+    /// The faults of what stands in a file, added to those found when it was read.
+    pub(crate) fn faults(videos: Vec<RawVideo>, problems: Problems) -> Problems {
+        check::check(videos, problems).1
     }
 
     fn sound((videos, problems): (Vec<VideoEntry>, Problems), path: &Path) -> Result<Self, AnnotationError> {

@@ -177,6 +177,11 @@ impl ClassList {
         self.labels.get(class).map(String::as_str)
     }
 
+    /// Whether this is the label of a class.
+    pub fn contains(&self, label: &str) -> bool {
+        self.places.contains_key(label.trim_end())
+    }
+
     /// The class of a label; white space at its end is ignored, as in a file.
     pub fn index(&self, label: &str) -> Result<usize, UnknownLabel> {
         self.places.get(label.trim_end()).copied().ok_or_else(|| UnknownLabel {

@@ -5,8 +5,14 @@
 
 pub mod annotation;
 pub mod atomic;
+pub mod check;
 pub mod classes;
+pub mod datasets;
+pub mod formats;
 pub mod frames;
+pub mod import;
+mod json;
+pub mod library;
 mod nearest;
 pub mod random;
 pub mod synth;

@@ -15,6 +15,7 @@
 //! `transforms/end_to_end.py`) unless marked.
 
 mod frames;
+pub mod reference;
 mod resize;
 mod sliding;
 mod timeline;

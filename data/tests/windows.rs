@@ -3,60 +3,18 @@
 
 #![cfg(test)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use adatad_data::annotation::{Annotations, VideoEntry};
-use adatad_data::classes::ClassList;
-use adatad_data::window::{
-    Conversion, Grid, Resize, Sliding, SlidingConfig, Timeline, Timing, TruncationConfig, Truth, TruthRule, Window,
-};
+use adatad_data::annotation::Annotations;
+use adatad_data::window::reference::{Comparison, TOLERANCE, compare};
+use adatad_data::window::{Grid, Resize, Sliding, SlidingConfig, Timeline, TruncationConfig, Truth};
 use proptest::prelude::*;
-use serde_json::Value;
 
 /// The parts of the fixture file that hold cases, and how many cases each one holds.
 const CASES: [(&str, usize); 4] = [("sliding", 12), ("padding", 6), ("frames", 8), ("random_trunc", 5)];
 
-struct Fixture {
-    json: Value,
-    annotations: Annotations,
-    classes: ClassList,
-}
-
-impl Fixture {
-    fn load() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fn_windows.json");
-        let json: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        let classes = json["class_map"].as_array().unwrap().iter().map(|label| label.as_str().unwrap());
-        let classes = ClassList::new(classes).unwrap();
-        // The file holds a `database` as an annotation file does, with more keys beside it.
-        Self { annotations: Annotations::load(&path).unwrap(), classes, json }
-    }
-
-    fn cases(&self, part: &str) -> &[Value] {
-        self.json[part].as_array().unwrap()
-    }
-
-    fn truth(&self, entry: &VideoEntry, line: &Timeline, grid: &Grid, filter_gt: bool) -> Vec<Truth> {
-        let ignored = vec!["Ambiguous".to_string()];
-        let rule = TruthRule { conversion: Conversion::ByShare, filter_gt, ignored };
-        rule.in_frames(entry, line, grid, &self.classes).unwrap()
-    }
-}
-
-fn whole(case: &Value, key: &str) -> usize {
-    case[key].as_u64().unwrap_or_else(|| panic!("{key} of {case}")) as usize
-}
-
-fn number(case: &Value, key: &str) -> f64 {
-    case[key].as_f64().unwrap_or_else(|| panic!("{key} of {case}"))
-}
-
-fn spans(case: &Value, key: &str) -> Vec<[f64; 2]> {
-    serde_json::from_value(case[key].clone()).unwrap()
-}
-
-fn wholes(case: &Value, key: &str) -> Vec<usize> {
-    serde_json::from_value(case[key].clone()).unwrap()
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fn_windows.json")
 }
 
 fn grid(window_size: usize, snippet_stride: usize, scale_factor: usize) -> Grid {
@@ -67,162 +25,45 @@ fn line(frames: usize) -> Timeline {
     Timeline { video: 0, name: "v".into(), frames, decoded: frames, fps: 30.0, duration: frames as f64 / 30.0 }
 }
 
-fn assert_close(found: f64, expected: f64, what: &str) {
-    let error = (found - expected).abs();
-    assert!(error <= 1e-6 * expected.abs(), "{what}: found {found}, expected {expected}");
-}
-
-fn assert_truth(found: &[Truth], segments: &[[f64; 2]], labels: &[usize], what: &str) {
-    assert_eq!(found.iter().map(|truth| truth.class).collect::<Vec<_>>(), labels, "{what}");
-    assert_eq!(found.len(), segments.len(), "{what}");
-    for (truth, [start, end]) in found.iter().zip(segments) {
-        assert_close(truth.start, *start, what);
-        assert_close(truth.end, *end, what);
-    }
-}
-
-/// The frame and rate of a window, with the first and last of its cells.
-fn stretch(window: &Window) -> (usize, f64, usize, usize) {
-    let Timing::Stretch { fps, snippet_stride, window_start_frame, .. } = window.timing else {
-        panic!("a sliding window is a stretch");
-    };
-    let first = window_start_frame / snippet_stride;
-    (window_start_frame, fps, first, first + window.mask_valid - 1)
-}
-
-fn sliding(fixture: &Fixture, case: &Value) {
-    let grid = Grid {
-        window_size: whole(case, "window_size"),
-        feature_stride: whole(case, "feature_stride"),
-        sample_stride: whole(case, "sample_stride"),
-        scale_factor: 1,
-        offset_frames: whole(case, "offset_frames"),
-    };
-    let completeness = Some(number(case, "ioa_thresh")).filter(|share| *share > 0.0);
-    let overlap = number(case, "overlap");
-    let sliding = SlidingConfig { grid, overlap, completeness, cover_tail: false }.build().unwrap();
-    let blocked: Vec<String> = serde_json::from_value(case["blocked"].clone()).unwrap();
-    let (test_mode, filter_gt) = (case["test_mode"].as_bool().unwrap(), case["filter_gt"].as_bool().unwrap());
-
-    let mut windows = Vec::new();
-    for (video, entry) in fixture.annotations.videos().iter().enumerate() {
-        if !blocked.contains(&entry.name) {
-            let line = Timeline::new(video, entry, None, None).unwrap();
-            let truth = (!test_mode).then(|| fixture.truth(entry, &line, &grid, filter_gt));
-            windows.extend(sliding.cut(&line, truth.as_deref()));
+#[test]
+fn every_case_of_the_reference_is_reproduced() {
+    let mut compared = 0;
+    let counts = compare(&fixture(), &mut |Comparison { what, found, expected }| {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        for (found, expected) in found.iter().zip(&expected) {
+            let error = (found - expected).abs();
+            assert!(error <= TOLERANCE * expected.abs(), "{what}: found {found}, expected {expected}");
         }
-    }
-
-    let expected = case["windows"].as_array().unwrap();
-    assert_eq!(windows.len(), expected.len(), "number of windows");
-    for (number_of, (window, expected)) in windows.iter().zip(expected).enumerate() {
-        let what = format!("window {number_of} of {}", window.name);
-        assert_eq!(window.name, expected["video"], "{what}");
-        assert_eq!(fixture.annotations.videos()[window.video].name, window.name);
-        let (start_frame, fps, first, last) = stretch(window);
-        assert_eq!(start_frame, whole(expected, "start_frame"), "{what}");
-        assert_eq!((first, last), (whole(expected, "first"), whole(expected, "last")), "{what}");
-        assert_close(fps, number(expected, "fps"), &what);
-        if test_mode {
-            assert!(expected["gt_segments"].is_null() && window.truth.is_empty());
-        } else {
-            assert_truth(&window.truth, &spans(expected, "gt_segments"), &wholes(expected, "gt_labels"), &what);
-        }
-    }
-}
-
-fn padding(fixture: &Fixture, case: &Value) {
-    let grid = Grid { offset_frames: whole(case, "offset_frames"), ..grid(768, whole(case, "snippet_stride"), 1) };
-    let name = case["video"].as_str().unwrap();
-    let entry = fixture.annotations.video(name).unwrap();
-    let line = Timeline::new(0, entry, None, None).unwrap();
-    let truth = fixture.truth(entry, &line, &grid, false);
-    let truth: Vec<_> = truth.iter().map(|truth| grid.steps(truth, 0)).collect();
-    assert_close(line.fps, number(case, "fps"), name);
-    assert_truth(&truth, &spans(case, "gt_segments"), &wholes(case, "gt_labels"), name);
-}
-
-fn frames(case: &Value) {
-    let (total, scale_factor) = (whole(case, "total_frames"), whole(case, "scale_factor"));
-    let plan = match case["method"].as_str().unwrap() {
-        "sliding_window" => {
-            let grid = grid(whole(case, "window_size"), whole(case, "snippet_stride"), scale_factor);
-            let (plan, valid) = grid.frames(whole(case, "first"), whole(case, "last"), total).unwrap();
-            assert_eq!(valid, whole(case, "valid"));
-            assert_eq!(plan.len(), whole(case, "clip_len"));
-            plan
-        }
-        "resize" => {
-            let line = Timeline { duration: number(case, "duration"), ..line(total) };
-            let truth = spans(case, "gt_in").into_iter().map(|[start, end]| Truth { start, end, class: 0 });
-            let truth: Vec<_> = truth.collect();
-            let resize = Resize::new(whole(case, "resize_length"), scale_factor).unwrap();
-            let window = resize.window(&line, &truth);
-            assert_truth(&window.truth, &spans(case, "gt_out"), &vec![0; truth.len()], "resize");
-            assert_eq!(window.mask_valid, whole(case, "resize_length"));
-            window.frames
-        }
-        other => panic!("unknown method {other}"),
-    };
-    assert_eq!(plan.indices().collect::<Vec<_>>(), wholes(case, "frame_inds"));
-}
-
-fn random_trunc(case: &Value) {
-    let grid = grid(whole(case, "trunc_len"), whole(case, "snippet_stride"), whole(case, "scale_factor"));
-    let crop_ratio = serde_json::from_value(case["crop_ratio"].clone()).unwrap();
-    let config = TruncationConfig { grid, crop_ratio, trunc_thresh: number(case, "trunc_thresh") };
-    let to_frames = |[start, end]: [f64; 2], class| {
-        let stride = grid.snippet_stride() as f64;
-        Truth { start: start * stride, end: end * stride, class }
-    };
-    let truth = spans(case, "gt_segments").into_iter().zip(wholes(case, "gt_labels"));
-    let truth: Vec<_> = truth.map(|(span, class)| to_frames(span, class)).collect();
-
-    let draws: Vec<[usize; 3]> = serde_json::from_value(case["draws_lo_hi_value"].clone()).unwrap();
-    let mut rest = draws.into_iter();
-    let mut replay = |low, high| {
-        let [expected_low, expected_high, value] = rest.next().expect("no more draws than the reference made");
-        assert_eq!((low, high), (expected_low, expected_high), "range of a draw");
-        value
-    };
-    let window = config.build().unwrap().draw(&line(whole(case, "total_frames")), &truth, &mut replay);
-    assert_eq!(rest.next(), None, "as many draws as the reference made");
-
-    assert_truth(&window.truth, &spans(case, "out_segments"), &wholes(case, "out_labels"), "random_trunc");
-    assert_eq!(window.frames.index(0), whole(case, "first_frame"));
-    assert_eq!(window.frames.indices().max(), Some(whole(case, "last_frame")));
-    assert_eq!(window.mask_valid, whole(case, "valid"));
-    assert_eq!(window.frames.len(), grid.window_frames());
+        compared += 1;
+    });
+    assert_eq!(counts.unwrap(), CASES);
+    assert!(compared > 500, "{compared} comparisons");
 }
 
 #[test]
-fn every_case_of_the_reference_is_reproduced() {
-    let fixture = Fixture::load();
-    let parts: Vec<_> = fixture.json.as_object().unwrap().keys().map(String::as_str).collect();
-    let mut known: Vec<_> = CASES.iter().map(|(part, _)| *part).chain(["database", "class_map"]).collect();
-    known.sort_unstable();
-    assert_eq!(parts, known, "a part of the file without a test");
-    for (part, count) in CASES {
-        let mut checked = 0;
-        for case in fixture.cases(part) {
-            match part {
-                "sliding" => sliding(&fixture, case),
-                "padding" => padding(&fixture, case),
-                "frames" => frames(case),
-                _ => random_trunc(case),
-            }
-            checked += 1;
-        }
-        assert_eq!(checked, count, "cases of {part}");
-    }
+fn a_reference_with_another_number_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fn_windows.json");
+    let text = std::fs::read_to_string(fixture()).unwrap();
+    let differ = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let mut differ = 0;
+        compare(&path, &mut |c| differ += usize::from(c.found != c.expected)).map(|_| differ)
+    };
+    let as_it_is = differ(&text).unwrap();
+    let valid = text.rfind("\"valid\":").unwrap() + "\"valid\":".len();
+    assert_eq!(differ(&format!("{}9{}", &text[..valid], &text[valid..])).unwrap(), as_it_is + 1);
+    assert!(differ(&text.replace("\"padding\"", "\"pading\"")).is_err());
 }
 
 #[test]
 fn the_reference_pads_exactly_the_training_videos_with_actions() {
-    let fixture = Fixture::load();
-    let training = fixture.annotations.subset("training").unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(fixture()).unwrap()).unwrap();
+    let annotations = Annotations::load(fixture()).unwrap();
+    let training = annotations.subset("training").unwrap();
     let names: Vec<_> = training.iter().filter(|entry| !entry.actions.is_empty()).map(|entry| &entry.name).collect();
-    let padded: Vec<_> = fixture.cases("padding").iter().map(|case| case["video"].as_str().unwrap()).collect();
+    let cases = json["padding"].as_array().unwrap();
+    let padded: Vec<_> = cases.iter().map(|case| case["video"].as_str().unwrap()).collect();
     assert_eq!(names, padded);
 }
 

@@ -129,7 +129,8 @@ fn detection_needs_a_run_and_a_video() {
 #[test]
 fn help_of_every_verb_fits_a_screen() {
     let folder = tempfile::tempdir().unwrap();
-    for verb in [&["train"][..], &["eval"], &["detect"], &["data", "synth"]] {
+    let data = ["check", "import", "export", "synth"].map(|verb| ["data", verb]);
+    for verb in [&["train"][..], &["eval"], &["detect"]].into_iter().chain(data.iter().map(|verb| &verb[..])) {
         let output = adatad(&[verb, &["-h"]].concat(), folder.path());
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.lines().count() <= 40, "{text}");

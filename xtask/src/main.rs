@@ -27,7 +27,7 @@ const COMMAND: [(&str, &str); 8] = [
     ("parity", "Compare this build with reference numbers"),
     ("plan", "Parameters, arithmetic and memory, before anything runs"),
     ("weights", "Look into files of pretrained weights, convert them"),
-    ("data", "Generate the demonstration's videos and labels"),
+    ("data", "Check, import and export labels; generate the demonstration's videos"),
 ];
 
 /// Verbs that are done here.

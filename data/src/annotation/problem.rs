@@ -180,9 +180,9 @@ impl Fault {
 
 /// Collects problems: all counted, the first [`MOST_KEPT`] kept.
 #[derive(Debug, Default)]
-pub(super) struct Problems {
-    pub(super) kept: Vec<Problem>,
-    pub(super) total: usize,
+pub(crate) struct Problems {
+    pub(crate) kept: Vec<Problem>,
+    pub(crate) total: usize,
 }
 
 impl Problems {

@@ -12,17 +12,18 @@ use serde_json::Value;
 use super::problem::{AnnotationError, Fault, Problems};
 use super::values::{action, number, text};
 use super::{Action, VideoEntry};
+use crate::json;
 use crate::nearest::nearest;
 
 /// A video as it stands in the file. What is absent or of the wrong type is `None`, and has been reported.
-pub(super) struct RawVideo {
-    pub(super) name: String,
-    pub(super) subset: Option<String>,
-    pub(super) duration: Option<f64>,
-    pub(super) frames: Option<f64>,
-    pub(super) fps: Option<f64>,
+pub(crate) struct RawVideo {
+    pub(crate) name: String,
+    pub(crate) subset: Option<String>,
+    pub(crate) duration: Option<f64>,
+    pub(crate) frames: Option<f64>,
+    pub(crate) fps: Option<f64>,
     /// In the order of the file; the faulty ones leave a hole so that an index still means what it means in the file.
-    pub(super) actions: Vec<Option<Action>>,
+    pub(crate) actions: Vec<Option<Action>>,
 }
 
 impl From<VideoEntry> for RawVideo {
@@ -42,41 +43,18 @@ impl From<VideoEntry> for RawVideo {
 pub(super) fn read(path: &Path, problems: &mut Problems) -> Result<Vec<RawVideo>, AnnotationError> {
     let bytes =
         crate::atomic::read(path).map_err(|source| AnnotationError::Read { path: path.to_path_buf(), source })?;
-    let json_text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let mut json = serde_json::Deserializer::from_slice(json_text);
     let mut keys = Vec::new();
-    let found = Top { problems, keys: &mut keys }.deserialize(&mut json).and_then(|videos| {
-        json.end()?;
-        Ok(videos)
-    });
-    match found {
+    match json::parse(&bytes, Top { problems, keys: &mut keys }) {
         Ok(Some(videos)) => Ok(videos),
         Ok(None) => Err(AnnotationError::NoDatabase {
             path: path.to_path_buf(),
             nearest: nearest("database", keys.iter().map(String::as_str)).map(String::from),
             found: keys,
         }),
-        Err(error) => Err(not_json(path, json_text, &error)),
+        Err(json::Syntax { line, column, message }) => {
+            Err(AnnotationError::Json { path: path.to_path_buf(), line, column, message })
+        }
     }
-}
-
-fn not_json(path: &Path, text: &[u8], error: &serde_json::Error) -> AnnotationError {
-    let (line, column) = (error.line(), error.column());
-    let position = format!(" at line {line} column {column}");
-    let mut message = error.to_string();
-    if let Some(kept) = message.strip_suffix(&position) {
-        message.truncate(kept.len());
-    }
-    let rest = text.split(|&byte| byte == b'\n').nth(line.saturating_sub(1)).unwrap_or_default();
-    let rest = rest.get(column.saturating_sub(2)..).unwrap_or_default();
-    // Python writes these and calls it JSON.
-    if ["NaN", "nan", "Infinity", "-Infinity", "inf"].iter().any(|word| {
-        let word = word.as_bytes();
-        rest.starts_with(word) || rest.get(1..).is_some_and(|rest| rest.starts_with(word))
-    }) {
-        message += "; NaN and Infinity are not JSON, and not times";
-    }
-    AnnotationError::Json { path: path.to_path_buf(), line, column, message }
 }
 
 /// Unknown keys remembered of an object, to find the one that was meant by a missing one.

@@ -22,6 +22,7 @@ mod targets;
 mod suppression;
 mod unusable;
 mod whole;
+mod windows;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -86,6 +87,8 @@ enum Kind {
     Merging,
     /// Average precision and recall.
     Metrics,
+    /// Windows, frames and what is taught in them.
+    Windows,
     /// A transformer in Hugging Face's layout, with its hidden states.
     HuggingFace,
     /// A PyTorch file, with what it holds.
@@ -141,6 +144,7 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Ok(Kind::Suppression) => "nms".to_owned(),
         Ok(Kind::Merging) => "merge".to_owned(),
         Ok(Kind::Metrics) => "map".to_owned(),
+        Ok(Kind::Windows) => "windows".to_owned(),
         Ok(Kind::HuggingFace) => "hugging-face".to_owned(),
         Ok(Kind::Checkpoint) => "checkpoint".to_owned(),
         Ok(Kind::Unknown(kind)) => kind.clone(),
@@ -155,6 +159,7 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Kind::Suppression => suppression::check(folder, name, &mut score),
         Kind::Merging => merging::check(folder, name, &mut score),
         Kind::Metrics => metrics::check(folder, name, &mut score),
+        Kind::Windows => windows::check(folder, name, &mut score),
         Kind::HuggingFace => checkpoints::hugging_face(&folder.join(name), device, &mut score),
         Kind::Checkpoint => checkpoints::pth(folder, name, &mut score),
         Kind::Unknown(kind) => Err(Unusable(format!("fixtures of the kind `{kind}` are not known"))),
@@ -176,6 +181,9 @@ fn kind(folder: &Path, name: &str) -> Result<Kind, Unusable> {
     }
     if !sidecar["block_mean_rms64"].is_null() {
         return Ok(Kind::Full);
+    }
+    if ["database", "class_map", "sliding", "random_trunc"].into_iter().all(|part| !sidecar[part].is_null()) {
+        return Ok(Kind::Windows);
     }
     let starts = |start: &str| match &sidecar["cases"] {
         Value::Object(cases) => cases.keys().any(|case| case.starts_with(start)),

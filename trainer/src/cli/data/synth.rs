@@ -1,4 +1,4 @@
-//! `data`.
+//! `data synth`.
 
 use std::path::PathBuf;
 
@@ -6,14 +6,8 @@ use adatad::observe::{Observer, Stage};
 use adatad_data::synth::{self, SynthOptions};
 use serde_json::json;
 
-use super::progress::Progress;
-use super::{Clock, Ending, say};
-
-/// Make data sets
-#[derive(clap::Subcommand)]
-pub(crate) enum Data {
-    Synth(Synth),
-}
+use super::super::progress::Progress;
+use super::super::{Clock, Ending, say};
 
 /// Generate the demonstration's videos and annotations
 #[derive(clap::Args)]
@@ -41,9 +35,9 @@ pub(crate) struct Synth {
     json: bool,
 }
 
-impl Data {
+impl Synth {
     pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
-        let Data::Synth(synth) = self;
+        let synth = self;
         let mut options = SynthOptions {
             seed: synth.seed,
             training: synth.training,
