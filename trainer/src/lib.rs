@@ -21,6 +21,7 @@ pub mod report;
 pub mod results;
 pub mod schedule;
 pub mod session;
+pub mod source;
 pub mod step;
 pub mod summary;
 pub mod train;

@@ -1,4 +1,4 @@
-//! The whole model: an adapter-tuned backbone and a detector, trained end to end.
+//! The whole model: an adapter-tuned backbone and a detector, trained end to end; or a detector on stored features.
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, Representation, resample};
 use adatad_backbone::{Vit, VitConfig, init};
@@ -10,30 +10,86 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use rand_core::Rng;
 
+/// What the detector's features come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FeatureSource {
+    /// Frames, through a transformer.
+    Backbone {
+        /// The transformer.
+        vit: VitConfig,
+        /// What learns in it.
+        adapter: AdapterConfig,
+        /// How the frames of a window become clips.
+        representation: Representation,
+    },
+    /// Files.
+    Stored {
+        /// Channels of a time step.
+        channels: usize,
+    },
+}
+
+impl FeatureSource {
+    /// Channels of the features.
+    pub fn channels(&self) -> usize {
+        match self {
+            FeatureSource::Backbone { vit, .. } => vit.width,
+            FeatureSource::Stored { channels } => *channels,
+        }
+    }
+}
+
 /// Settings of every part of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// The transformer.
-    pub backbone: VitConfig,
-    /// What learns in it.
-    pub adapter: AdapterConfig,
+    /// What the detector's features come from.
+    pub source: FeatureSource,
     /// The detector.
     pub detector: ActionFormerConfig,
     /// Number of classes.
     pub classes: usize,
     /// Length of a window in grid steps.
     pub window_steps: usize,
-    /// How its frames become clips.
-    pub representation: Representation,
     /// Weight of the frame loss, in training; at 0 the model has no frame head.
     pub frame_loss: f64,
 }
 
-/// Frames in, predictions out.
+impl ModelConfig {
+    /// Length that the detector pads shorter windows to. Stored features come at the length that they need
+    /// ([`Window::shortened`](adatad_data::window::Window::shortened)), but a table of positions has its own.
+    fn least_steps(&self) -> usize {
+        match self.source {
+            FeatureSource::Stored { .. } if !self.detector.absolute_positions => self.unit(),
+            _ => self.window_steps,
+        }
+    }
+
+    /// Grid steps from point to point of the pyramid's coarsest level.
+    fn unit(&self) -> usize {
+        ActionFormerConfig::stride(self.detector.levels() - 1)
+    }
+}
+
+/// What a model takes.
+#[derive(Debug, Clone)]
+pub enum ModelInput {
+    /// `[b, 3, f, height, width]`, bytes.
+    Frames(Tensor<5, Int>),
+    /// `[b, t, c]`.
+    Features(Tensor<3>),
+}
+
+impl From<Tensor<5, Int>> for ModelInput {
+    fn from(frames: Tensor<5, Int>) -> Self {
+        ModelInput::Frames(frames)
+    }
+}
+
+/// Frames or features in, predictions out.
 #[derive(Module, Debug)]
 pub struct AdaTad {
-    /// Frames to features.
-    pub backbone: AdaptedBackbone,
+    /// Frames to features; none in a model on stored features.
+    pub backbone: Option<AdaptedBackbone>,
     /// Features to predictions.
     pub detector: ActionFormer,
     /// Features to the actions under way at each grid step; only guides training.
@@ -54,38 +110,71 @@ pub struct ParameterCount {
 impl AdaTad {
     /// Draws the initial weights. `device` decides whether gradients can be taken.
     pub fn init(config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let vit = Vit::init(&config.backbone, rng, device);
-        Self::around(vit, config, rng, device)
+        let vit = |vit: &VitConfig, rng: &mut dyn Rng| Vit::init(vit, rng, device);
+        Self::with(vit, config, rng, device)
+    }
+
+    /// A model whose weights will be read from elsewhere: nothing is drawn for the transformer, which is the most of it.
+    pub fn blank(config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
+        Self::with(|vit, _| Vit::blank(vit, device), config, rng, device)
     }
 
     /// Draws the initial weights of everything but the transformer, which comes from elsewhere.
     pub fn around(vit: Vit, config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let ModelConfig { backbone, adapter, detector, classes, window_steps, representation, frame_loss } = config;
+        Self::with(|_, _| vit, config, rng, device)
+    }
+
+    fn with(
+        vit: impl FnOnce(&VitConfig, &mut dyn Rng) -> Vit,
+        config: &ModelConfig,
+        rng: &mut dyn Rng,
+        device: &Device,
+    ) -> Self {
+        let ModelConfig { source, detector, classes, window_steps, frame_loss } = config;
+        let channels = source.channels();
+        let backbone = match source {
+            FeatureSource::Backbone { vit: vit_config, adapter, representation } => {
+                let vit = vit(vit_config, &mut *rng);
+                Some(AdaptedBackbone::init(vit, adapter, *representation, &mut *rng, device))
+            }
+            FeatureSource::Stored { .. } => None,
+        };
         Self {
-            backbone: AdaptedBackbone::init(vit, adapter, *representation, rng, device),
-            detector: ActionFormer::init(detector, [backbone.width, *classes, *window_steps], rng, device),
-            frame_head: (*frame_loss > 0.0).then(|| init::linear([backbone.width, *classes], 1.0, rng, device)),
+            backbone,
+            detector: ActionFormer::init(detector, [channels, *classes, config.least_steps()], rng, device),
+            frame_head: (*frame_loss > 0.0).then(|| init::linear([channels, *classes], 1.0, rng, device)),
             window_steps: *window_steps,
             frame_loss: *frame_loss,
         }
     }
 
-    /// Features of a window at the detector's length: `[b, c, window_steps]`.
+    /// Features of a window as the detector takes them: `[b, c, t]`. Those of frames have the length of a window, stored
+    /// ones the length they come with.
     ///
-    /// # Shapes
+    /// # Panics
     ///
-    /// - `frames`: `[b, 3, f, height, width]`, bytes
-    pub fn features(&self, frames: Tensor<5, Int>, rng: Option<&mut dyn Rng>) -> Tensor<3> {
-        resample(self.backbone.forward(frames, rng), self.window_steps).permute([0, 2, 1])
+    /// When frames are given to a model without a backbone: a programmer's mistake.
+    pub fn features(&self, input: impl Into<ModelInput>, rng: Option<&mut dyn Rng>) -> Tensor<3> {
+        let features = match (input.into(), &self.backbone) {
+            (ModelInput::Features(features), _) => features,
+            (ModelInput::Frames(frames), Some(backbone)) => resample(backbone.forward(frames, rng), self.window_steps),
+            (ModelInput::Frames(_), None) => panic!("a model on stored features was given frames"),
+        };
+        features.permute([0, 2, 1])
     }
 
     /// Predictions at every point of the window; with `rng`, stochastic depth and dropout are drawn.
     ///
-    /// # Shapes
+    /// # Panics
     ///
-    /// - `frames`: `[b, 3, f, height, width]`, bytes
-    pub fn forward(&self, frames: Tensor<5, Int>, mask: &Mask, mut rng: Option<&mut dyn Rng>) -> Predictions {
-        let features = self.features(frames, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
+    /// See [`features`](Self::features).
+    pub fn forward(
+        &self,
+        input: impl Into<ModelInput>,
+        mask: &Mask,
+        mut rng: Option<&mut dyn Rng>,
+    ) -> Predictions {
+        let features = self.features(input, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
         self.detector.forward(features, mask, rng)
     }
 
@@ -121,9 +210,9 @@ impl AdaTad {
     /// Number of parameters in the transformer (without its position table), the adapters, and the detector with the frame
     /// head.
     pub fn parts(&self) -> [usize; 3] {
-        let AdaptedBackbone { vit, adapters, ladder, .. } = &self.backbone;
-        let table = vit.pos_embed.shape().num_elements();
         let detector = self.detector.num_params() + self.frame_head.num_params();
+        let Some(AdaptedBackbone { vit, adapters, ladder, .. }) = &self.backbone else { return [0, 0, detector] };
+        let table = vit.pos_embed.shape().num_elements();
         [vit.num_params() - table, adapters.num_params() + ladder.num_params(), detector]
     }
 

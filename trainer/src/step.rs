@@ -12,9 +12,9 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
 use crate::batch::Batch;
-use crate::dataset::Sample;
 use crate::model::AdaTad;
 use crate::optim::ModelGradients;
+use crate::source::Sample;
 
 /// Losses of one step, summed over its windows.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -50,7 +50,7 @@ pub fn gradients(
     seed: StepSeed,
     device: &Device,
 ) -> (ModelGradients, StepLosses) {
-    let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::new(vec![sample], device)).collect();
+    let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::of(sample, device)).collect();
     let positives = batches.iter().map(|batch| model.detector.positives(&batch.mask, &batch.truth)).sum();
     let divisor = normalizer.update(positives);
     let windows = batches.len();
@@ -58,7 +58,7 @@ pub fn gradients(
         // A copy of its own, so that the graphs of two windows share no node and no lock.
         let model = model.clone().fork(device);
         let mut drop = Rng::new(seed.seed, Stream::Drop, seed.step, index as u64);
-        let features = model.features(batch.frames, Some(&mut drop));
+        let features = model.features(batch.input, Some(&mut drop));
         let frame_loss = model.frame_loss(features.clone(), &batch.mask, &batch.truth);
         let predictions = model.detector.forward(features, &batch.mask, Some(&mut drop));
         let mut losses = model.detector.losses(&predictions, &batch.truth, |_| divisor);

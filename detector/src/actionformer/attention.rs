@@ -2,15 +2,12 @@
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig};
-use burn::tensor::{Device, Tensor, TensorData, activation, assert_shape};
+use burn::tensor::{Device, Tensor, activation, assert_shape};
 use rand_core::Rng;
 
+use super::local;
 use crate::conv::{Bias, DepthwiseConv, TemporalConv, strided};
 use crate::mask::Mask;
-
-/// Added to the logits of masked keys inside a local window (the reference masks softly there, unlike the global
-/// form's minus infinity).
-const LOCAL_PADDING: f32 = -1e4;
 
 /// Queries, keys or values: a masked depthwise convolution, a layer norm, a pointwise layer.
 #[derive(Module, Debug)]
@@ -97,25 +94,20 @@ impl MaskedAttention {
         let k = split(self.key.forward(x.clone(), &valid));
         let v = split(self.value.forward(x, &valid) * valid.clone());
 
-        let logits = q.matmul(k.transpose()); // [b, heads, t, t]
-        let weights = match self.reach {
-            None if mask.all() => activation::softmax(logits, 3),
-            None => activation::softmax(logits.mask_fill(mask.padding(&device), f32::NEG_INFINITY), 3),
-            Some(reach) => {
-                let keys = mask.padding(&device).float() * LOCAL_PADDING;
-                activation::softmax(logits + keys + band(t, reach, &device), 3) * valid.clone().unsqueeze_dim::<4>(1)
+        let attended = match self.reach {
+            Some(reach) => local::attend(q, k, v, &mask, reach),
+            None => {
+                let logits = q.matmul(k.transpose()); // [b, heads, t, t]
+                let logits = match mask.all() {
+                    true => logits,
+                    false => logits.mask_fill(mask.padding(&device), f32::NEG_INFINITY),
+                };
+                activation::softmax(logits, 3).matmul(v)
             }
         };
-        let joined = weights.matmul(v).permute([0, 2, 1, 3]).reshape([b, t, c]);
+        let joined = attended.permute([0, 2, 1, 3]).reshape([b, t, c]);
         let out = self.proj.forward(joined) * valid;
         assert_shape!(out, [b, t, c]);
         (out, mask)
     }
-}
-
-/// 0 where two steps are at most `reach` apart, minus infinity elsewhere: `[1, 1, t, t]`.
-fn band(t: usize, reach: usize, device: &Device) -> Tensor<4> {
-    let bias = |i: usize, j: usize| if i.abs_diff(j) <= reach { 0.0 } else { f32::NEG_INFINITY };
-    let values: Vec<f32> = (0..t).flat_map(|i| (0..t).map(move |j| bias(i, j))).collect();
-    Tensor::from_data(TensorData::new(values, [1, 1, t, t]), device)
 }

@@ -7,6 +7,7 @@ mod attention;
 mod block;
 mod config;
 mod head;
+mod local;
 mod projection;
 
 pub use attention::MaskedAttention;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use adatad_adapter::clips;
-use adatad_backbone::{Vit, normalise};
+use adatad_backbone::normalise;
 use adatad_data::random::{Rng, Stream};
 use adatad_detector::actionformer::{ActionFormer, Predictions};
 use adatad_detector::losses::LossNormalizer;
@@ -81,7 +81,7 @@ pub(super) fn check(
     let autodiff = &device.clone().autodiff();
     if fixture.has("in/frames") {
         let config = describe::model(description)?;
-        let model = AdaTad::around(Vit::blank(&config.backbone, autodiff), &config, any, autodiff);
+        let model = AdaTad::blank(&config, any, autodiff);
         let model = filled(model, &weights)?;
         stages(&model.valid(), &fixture, device, score)?;
         compare(model, &fixture, device, score)
@@ -106,7 +106,7 @@ fn filled<M: Whole>(mut model: M, path: &Path) -> Result<M, Unusable> {
 /// What each part of the backbone hands on.
 fn stages(model: &AdaTad, fixture: &Fixture, device: &Device, score: &mut Score) -> Result<(), Unusable> {
     let mut found: Vec<(String, TensorData)> = Vec::new();
-    let backbone = &model.backbone;
+    let Some(backbone) = &model.backbone else { return Err(Unusable("the model has no backbone".into())) };
     let frames = fixture.io.frames("in/frames", device)?;
     let [b, _, f, height, width] = frames.dims();
     let clips: Tensor<5> = normalise(clips(frames));
