@@ -252,6 +252,9 @@ mod tests {
             let padding = |level: usize| (short.window_size >> level) - valid.div_ceil(1 << level);
             assert!(valid > 1248 || (0..6).all(|level| padding(level) >= 1), "{valid}");
         }
-        assert_eq!([1, 32, 33, 1248, 1249, 1280].map(|v| window(v).shortened(32).window_size), [64, 64, 96, 1280, 1280, 1280]);
+        assert_eq!(
+            [1, 32, 33, 1248, 1249, 1280].map(|v| window(v).shortened(32).window_size),
+            [64, 64, 96, 1280, 1280, 1280]
+        );
     }
 }

@@ -168,12 +168,7 @@ impl AdaTad {
     /// # Panics
     ///
     /// See [`features`](Self::features).
-    pub fn forward(
-        &self,
-        input: impl Into<ModelInput>,
-        mask: &Mask,
-        mut rng: Option<&mut dyn Rng>,
-    ) -> Predictions {
+    pub fn forward(&self, input: impl Into<ModelInput>, mask: &Mask, mut rng: Option<&mut dyn Rng>) -> Predictions {
         let features = self.features(input, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
         self.detector.forward(features, mask, rng)
     }

@@ -218,10 +218,16 @@ mod tests {
         assert_eq!(error("{'descr': '<f4', 'shape': (3, 4)}"), "its header lacks `fortran_order`");
         assert_eq!(error("{'order': 'C'}"), "its header has an unknown key `order`");
         assert_eq!(error("{'shape': (3, -4)}"), "its header has `` for a length");
-        assert_eq!(error("{'shape': (3, 99999999999999999999999)}"), "its header has `99999999999999999999999` for a length");
+        assert_eq!(
+            error("{'shape': (3, 99999999999999999999999)}"),
+            "its header has `99999999999999999999999` for a length"
+        );
         assert_eq!(error("{'fortran_order': Maybe}"), "its header has `Maybe` for True or False");
         assert_eq!(error("{'descr"), "its header has a text without end");
-        assert_eq!(error("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1)} x"), "its header goes on after its dictionary");
+        assert_eq!(
+            error("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1)} x"),
+            "its header goes on after its dictionary"
+        );
         assert!(error("{'descr': '<i4'}").starts_with("holds `<i4`, not f2, f4 or f8"));
         assert!(error("{'descr': [('a', '<f4')]}").starts_with("holds `a record"));
         assert!(error("{'descr': '|O'}").starts_with("holds Python objects"));

@@ -97,8 +97,7 @@ impl Standard {
     ///
     /// No such file, or it holds something else.
     pub fn load(path: &Path, channels: usize) -> Result<Self, StandardError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| StandardError::Io { path: path.into(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| StandardError::Io { path: path.into(), source })?;
         let content = |reason: String| StandardError::Content { path: path.into(), reason };
         let standard: Self = serde_json::from_str(&text).map_err(|error| content(error.to_string()))?;
         let found = [standard.mean.len(), standard.deviation.len()];

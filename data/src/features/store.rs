@@ -113,7 +113,13 @@ impl FeatureStore {
     /// # Errors
     ///
     /// The file is not kept and cannot be read again.
-    pub fn window(&self, video: usize, plan: &FramePlan, valid: usize, window_size: usize) -> Result<Vec<f32>, FeatureError> {
+    pub fn window(
+        &self,
+        video: usize,
+        plan: &FramePlan,
+        valid: usize,
+        window_size: usize,
+    ) -> Result<Vec<f32>, FeatureError> {
         let rows = self.read(video)?;
         let (channels, stride) = (self.layout.channels, self.layout.feature_stride);
         let width = self.layout.step_channels();

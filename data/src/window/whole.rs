@@ -48,8 +48,7 @@ mod tests {
 
     #[test]
     fn a_recording_is_one_window_however_long_it_is() {
-        let grid =
-            Grid { window_size: 64, feature_stride: 25, sample_stride: 1, scale_factor: 1, offset_frames: 25 };
+        let grid = Grid { window_size: 64, feature_stride: 25, sample_stride: 1, scale_factor: 1, offset_frames: 25 };
         let line = |steps: usize| Timeline {
             video: 3,
             name: "v".into(),

@@ -111,7 +111,9 @@ impl TryFrom<RunFile> for RunConfig {
 }
 
 fn required<T>(value: Option<T>, key: &str) -> Result<T, String> {
-    value.ok_or_else(|| format!("`{key}` is missing; runs on videos need it, runs on stored features have [data.features]"))
+    value.ok_or_else(|| {
+        format!("`{key}` is missing; runs on videos need it, runs on stored features have [data.features]")
+    })
 }
 
 impl From<&RunConfig> for RunFile {

@@ -147,10 +147,7 @@ impl FeatureInput {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        let sizes = [
-            ("channels", self.channels),
-            ("signal-window", self.signal_window.unwrap_or(1)),
-        ];
+        let sizes = [("channels", self.channels), ("signal-window", self.signal_window.unwrap_or(1))];
         if let Some((name, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
             return Err(format!("data.features.{name} is 0; it must be at least 1"));
         }

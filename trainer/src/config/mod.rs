@@ -271,7 +271,9 @@ impl RunConfig {
         let OptimizerConfig { adapter_learning_rate, backbone_learning_rate, .. } = self.optimizer;
         for (name, rate) in [("adapter", adapter_learning_rate), ("backbone", backbone_learning_rate)] {
             if !is_zero(&rate) {
-                return Err(format!("optimizer.{name}-learning-rate is {rate}; with [data.features] it must be absent"));
+                return Err(format!(
+                    "optimizer.{name}-learning-rate is {rate}; with [data.features] it must be absent"
+                ));
             }
         }
         Ok(())

@@ -15,8 +15,7 @@ pub(super) fn apply(config: RunConfig, overrides: &[String]) -> Result<RunConfig
         let (key, value) = (key.trim(), parse_value(value.trim()));
         let mut table = table(&config);
         put(&mut table, key, value).map_err(&wrong)?;
-        let file: RunFile =
-            table.try_into().map_err(|error: toml::de::Error| wrong(with_nearest(error.message())))?;
+        let file: RunFile = table.try_into().map_err(|error: toml::de::Error| wrong(with_nearest(error.message())))?;
         config = file.try_into().map_err(wrong)?;
     }
     Ok(config)

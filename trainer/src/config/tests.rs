@@ -39,7 +39,8 @@ fn what_belongs_to_videos_is_refused_beside_features() {
 #[test]
 fn what_videos_need_is_named_when_it_is_missing() {
     let error = parse(&DEMONSTRATION.replace("crop = 48\n", ""), &[]).unwrap_err();
-    let expected = "run.toml: `data.crop` is missing; runs on videos need it, runs on stored features have [data.features]";
+    let expected =
+        "run.toml: `data.crop` is missing; runs on videos need it, runs on stored features have [data.features]";
     assert_eq!(error, expected);
     let error = parse(&DEMONSTRATION.replace("overlap = 0.5\n", ""), &[]).unwrap_err();
     assert!(error.contains("`window.overlap` is missing"), "{error}");
