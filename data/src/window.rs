@@ -68,10 +68,10 @@ impl Window {
         (0..self.window_size).map(move |cell| cell < valid)
     }
 
-    /// Without the padding that a pyramid with `unit` steps from point to point of its coarsest level cannot see: the
-    /// same predictions for less arithmetic. For windows that show one frame for each step.
-    pub fn shortened(mut self, unit: usize) -> Self {
-        self.window_size = self.window_size.min(padded(self.mask_valid, unit));
+    /// Without padding that changes nothing: the same predictions for less arithmetic. For windows that show one frame for
+    /// each step.
+    pub fn shortened(mut self, padding: Padding) -> Self {
+        self.window_size = self.window_size.min(padding.steps(self.mask_valid));
         if let FramePlan::Strided { length, .. } = &mut self.frames {
             *length = self.window_size;
         }
@@ -79,12 +79,21 @@ impl Window {
     }
 }
 
-/// Steps of a window of `valid` steps of video whose padding goes on to the next whole `unit`, and for a unit more.
-///
-/// A pyramid whose coarsest level has a point every `unit` steps then has padding at the end of every level, and cannot
-/// tell how much more there is.
-fn padded(valid: usize, unit: usize) -> usize {
-    (valid.div_ceil(unit) + 1) * unit
+/// How far a window is padded for a pyramid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Padding {
+    /// Steps from point to point of the pyramid's coarsest level.
+    pub unit: usize,
+    /// Steps to pad to at least.
+    pub least: usize,
+}
+
+impl Padding {
+    /// Steps of a window of `valid` steps of video: to the next whole unit, and for a unit more. Then there is padding at
+    /// the end of every level, and whoever sees no further than its first step cannot tell how much more there is.
+    fn steps(self, valid: usize) -> usize {
+        ((valid.div_ceil(self.unit) + 1) * self.unit).max(self.least)
+    }
 }
 
 /// How grid steps of one window become seconds of its video.
@@ -247,13 +256,13 @@ mod tests {
             truth: Vec::new(),
         };
         for valid in 1..=1280usize {
-            let short = window(valid).shortened(32);
+            let short = window(valid).shortened(Padding { unit: 32, least: 32 });
             assert_eq!(short.frames.len(), short.window_size);
             let padding = |level: usize| (short.window_size >> level) - valid.div_ceil(1 << level);
             assert!(valid > 1248 || (0..6).all(|level| padding(level) >= 1), "{valid}");
         }
         assert_eq!(
-            [1, 32, 33, 1248, 1249, 1280].map(|v| window(v).shortened(32).window_size),
+            [1, 32, 33, 1248, 1249, 1280].map(|v| window(v).shortened(Padding { unit: 32, least: 32 }).window_size),
             [64, 64, 96, 1280, 1280, 1280]
         );
     }

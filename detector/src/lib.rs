@@ -6,11 +6,21 @@
 pub mod actionformer;
 pub mod conv;
 pub mod decode;
+mod detector;
+mod error;
+pub mod levels;
 pub mod losses;
 pub mod mask;
 pub mod merge;
 pub mod metrics;
 pub mod points;
+mod positions;
+pub mod pyramid;
 pub mod segment;
+pub mod stochastic;
 pub mod suppression;
 pub mod targets;
+pub mod tridet;
+
+pub use detector::{Detector, DetectorConfig, Predictions};
+pub use error::DetectorConfigError;

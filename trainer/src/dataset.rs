@@ -7,10 +7,9 @@ use adatad_data::classes::ClassList;
 use adatad_data::features::Standard;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::{
-    Conversion, Grid, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule, Whole, Window,
-    WindowError,
+    Conversion, Grid, Padding, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule, Whole,
+    Window, WindowError,
 };
-use adatad_detector::actionformer::ActionFormerConfig;
 
 use crate::config::{Input, RunConfig};
 use crate::source::{Purpose, Reading, Sample, Source, SourceError, paths};
@@ -87,6 +86,11 @@ pub fn grid(config: &RunConfig) -> Grid {
     }
 }
 
+/// How far windows of stored features are padded.
+pub fn padding(config: &RunConfig) -> Padding {
+    Padding { unit: config.detector.coarsest_stride(), least: config.least_steps() }
+}
+
 /// How windows cover a video in detection.
 #[derive(Debug, Clone, Copy)]
 pub enum Cover {
@@ -108,7 +112,7 @@ impl Cover {
             Some(overlap) => {
                 Cover::Sliding(SlidingConfig { grid, overlap, completeness: None, cover_tail: true }.build()?)
             }
-            None => Cover::Whole(Whole::new(grid, ActionFormerConfig::stride(config.detector.levels() - 1))?),
+            None => Cover::Whole(Whole::new(grid, padding(config))?),
         })
     }
 

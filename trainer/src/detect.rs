@@ -6,7 +6,7 @@ use adatad_data::classes::{ClassError, ClassList};
 use adatad_data::features::StandardError;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::WindowError;
-use adatad_detector::decode::{DecodeConfig, decode};
+use adatad_detector::decode::DecodeConfig;
 use adatad_detector::merge::{merge, settle};
 use adatad_detector::segment::{Detection, Segment};
 use adatad_detector::suppression::Suppression;
@@ -124,7 +124,8 @@ impl Detector {
         let timing = sample.window.timing;
         let batch = Batch::of(sample, &self.device);
         let predictions = self.model.forward(batch.input, &batch.mask, None);
-        let mut segments: Vec<Segment> = decode(&predictions, &self.decode).into_iter().flatten().collect();
+        let mut segments: Vec<Segment> =
+            self.model.detector.decode(&predictions, &self.decode).into_iter().flatten().collect();
         let length = |s: &Segment| f64::from(s.end - s.start) * timing.step_seconds();
         segments.retain(|s| self.min_duration <= 0.0 || length(s) > self.min_duration);
         if let Cover::Whole(_) = self.cover {

@@ -2,9 +2,9 @@
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, Representation, resample};
 use adatad_backbone::{Vit, VitConfig, init};
-use adatad_detector::actionformer::{ActionFormer, ActionFormerConfig, Predictions};
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
+use adatad_detector::{Detector, DetectorConfig, Predictions};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
@@ -45,29 +45,13 @@ pub struct ModelConfig {
     /// What the detector's features come from.
     pub source: FeatureSource,
     /// The detector.
-    pub detector: ActionFormerConfig,
+    pub detector: DetectorConfig,
     /// Number of classes.
     pub classes: usize,
-    /// Length of a window in grid steps.
+    /// Length of a window in grid steps. Stored features may be longer, or shorter: then they are padded to it.
     pub window_steps: usize,
     /// Weight of the frame loss, in training; at 0 the model has no frame head.
     pub frame_loss: f64,
-}
-
-impl ModelConfig {
-    /// Length that the detector pads shorter windows to. Stored features come at the length that they need
-    /// ([`Window::shortened`](adatad_data::window::Window::shortened)), but a table of positions has its own.
-    fn least_steps(&self) -> usize {
-        match self.source {
-            FeatureSource::Stored { .. } if !self.detector.absolute_positions => self.unit(),
-            _ => self.window_steps,
-        }
-    }
-
-    /// Grid steps from point to point of the pyramid's coarsest level.
-    fn unit(&self) -> usize {
-        ActionFormerConfig::stride(self.detector.levels() - 1)
-    }
 }
 
 /// What a model takes.
@@ -91,7 +75,7 @@ pub struct AdaTad {
     /// Frames to features; none in a model on stored features.
     pub backbone: Option<AdaptedBackbone>,
     /// Features to predictions.
-    pub detector: ActionFormer,
+    pub detector: Detector,
     /// Features to the actions under way at each grid step; only guides training.
     pub frame_head: Option<Linear>,
     window_steps: usize,
@@ -141,7 +125,7 @@ impl AdaTad {
         };
         Self {
             backbone,
-            detector: ActionFormer::init(detector, [channels, *classes, config.least_steps()], rng, device),
+            detector: Detector::init(detector, [channels, *classes, *window_steps], rng, device),
             frame_head: (*frame_loss > 0.0).then(|| init::linear([channels, *classes], 1.0, rng, device)),
             window_steps: *window_steps,
             frame_loss: *frame_loss,

@@ -12,6 +12,7 @@ use burn::tensor::{Gradients, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::config::is_zero;
+use crate::path::ParameterPath;
 use crate::weights::file_name;
 
 /// OpenTAD's; Burn's own default would be 1e-5.
@@ -118,17 +119,17 @@ pub fn parameters_by_file_name<M: Module>(model: &M) -> BTreeMap<String, TensorD
 fn by_file_name<M: Module>(model: &M, gradients: Option<&GradientsParams>) -> BTreeMap<String, TensorData> {
     struct Collect<'a> {
         gradients: Option<&'a GradientsParams>,
-        path: Vec<String>,
+        path: ParameterPath,
         in_linear: bool,
         found: BTreeMap<String, TensorData>,
     }
     impl ModuleVisitor for Collect<'_> {
         fn enter_module(&mut self, name: &str, container: &str) {
-            self.path.push(name.to_owned());
+            self.path.enter(name, container);
             self.in_linear = container == "Struct:Linear";
         }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.path.pop();
+        fn exit_module(&mut self, _: &str, container: &str) {
+            self.path.exit(container);
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let tensor = match self.gradients {
@@ -138,11 +139,11 @@ fn by_file_name<M: Module>(model: &M, gradients: Option<&GradientsParams>) -> BT
             if let Some(tensor) = tensor {
                 let is_matrix = self.in_linear && D == 2;
                 let tensor = if is_matrix { tensor.transpose() } else { tensor };
-                self.found.insert(file_name(&self.path.join(".")), tensor.to_data());
+                self.found.insert(file_name(&self.path.joined()), tensor.to_data());
             }
         }
     }
-    let mut collect = Collect { gradients, path: Vec::new(), in_linear: false, found: BTreeMap::new() };
+    let mut collect = Collect { gradients, path: ParameterPath::default(), in_linear: false, found: BTreeMap::new() };
     model.visit(&mut collect);
     collect.found
 }
@@ -176,7 +177,7 @@ impl Optimizer {
         let clip = self.config.clip_norm / (norm + 1e-6); // PyTorch `clip_grad_norm_`
         let adamw = |decay: f64| AdamWConfig::new().with_epsilon(EPSILON).with_weight_decay(decay as f32).build();
         model.map(&mut Update {
-            path: Vec::new(),
+            path: ParameterPath::default(),
             gradients: gradients.0,
             scale: clip.min(1.0),
             factor,
@@ -189,7 +190,7 @@ impl Optimizer {
 }
 
 struct Update<'a> {
-    path: Vec<String>,
+    path: ParameterPath,
     gradients: GradientsParams,
     scale: f64,
     factor: f64,
@@ -200,17 +201,17 @@ struct Update<'a> {
 }
 
 impl ModuleMapper for Update<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
-        let path = self.path.join(".");
+        let path = self.path.joined();
         let (rate, decay) = Group::of(&path).rate_and_decay(self.config);
         let adamw = if decay > 0.0 { &self.decayed } else { &self.plain };
         let gradient = flat(gradient) * self.scale;

@@ -188,11 +188,11 @@ impl Session<'_> {
 
     /// What learns and what does not, in plain words.
     pub fn plain_words(&self) -> Vec<String> {
-        let detector = "The ActionFormer detector learns.";
+        let detector = format!("The {} detector learns.", self.config.detector.name());
         let VideoInput { adapter, weights, shuffle_frames, .. } = match &self.config.input {
             Input::Videos(videos) => videos,
             Input::Features(_) => {
-                return vec!["The features are stored ones: there is no backbone.".to_owned(), detector.to_owned()];
+                return vec!["The features are stored ones: there is no backbone.".to_owned(), detector];
             }
         };
         let backbone = match (weights, adapter.backbone_learns()) {
@@ -208,7 +208,7 @@ impl Session<'_> {
             TuningMode::Ladder => "A ladder of Temporal-Informative Adapters beside it learns.",
             TuningMode::Frozen | TuningMode::Full => "It carries no adapters.",
         };
-        let mut words = vec![backbone.to_owned(), adapters.to_owned(), detector.to_owned()];
+        let mut words = vec![backbone.to_owned(), adapters.to_owned(), detector];
         if *shuffle_frames {
             words.push("Control: the frames of every second stand in random order, in all subsets.".to_owned());
         }

@@ -10,11 +10,10 @@ use adatad_data::frames::{FrameStore, StoreOptions, video_path};
 use adatad_data::random::Rng;
 use adatad_data::transform::{Crop, Transform};
 use adatad_data::video::VideoError;
-use adatad_data::window::{FramePlan, Timeline, Window, WindowError};
-use adatad_detector::actionformer::ActionFormerConfig;
+use adatad_data::window::{FramePlan, Padding, Timeline, Window, WindowError};
 
 use crate::config::{CropKind, FeatureInput, Input, RunConfig, VideoInput, WindowConfig};
-use crate::dataset::grid;
+use crate::dataset::{grid, padding};
 
 /// A file that cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -76,8 +75,8 @@ pub enum Reading {
         fps: Option<f64>,
         /// Memory for what is read, in bytes.
         memory: usize,
-        /// Grid steps from point to point of the pyramid's coarsest level.
-        unit: usize,
+        /// How far windows are padded.
+        padding: Padding,
     },
 }
 
@@ -153,7 +152,7 @@ impl Reading {
                 standard,
                 fps: features.fps,
                 memory: features.cache_mib << 20,
-                unit: ActionFormerConfig::stride(config.detector.levels() - 1),
+                padding: padding(config),
             },
         }
     }
@@ -178,12 +177,12 @@ impl Reading {
             Reading::Videos { options, transform, clips } => {
                 Ok(Source::Videos { store: FrameStore::open(&paths, options)?, transform, clips })
             }
-            Reading::Features { layout, standard, fps, memory, unit } => {
+            Reading::Features { layout, standard, fps, memory, padding } => {
                 let mut store = FeatureStore::open(paths, layout)?;
                 if let Some(standard) = standard {
                     store.standardise(standard);
                 }
-                Ok(Source::Features { store, fps, memory, unit })
+                Ok(Source::Features { store, fps, memory, padding })
             }
         }
     }
@@ -209,8 +208,8 @@ pub enum Source {
         fps: Option<f64>,
         /// Memory for what is read, in bytes.
         memory: usize,
-        /// Grid steps from point to point of the pyramid's coarsest level.
-        unit: usize,
+        /// How far windows are padded.
+        padding: Padding,
     },
 }
 
@@ -285,7 +284,7 @@ impl Source {
     pub fn fitted(&self, window: Window, timeline: &Timeline) -> Window {
         match self {
             Source::Videos { clips, .. } => Window { frames: clips.plan(window.frames, timeline.decoded), ..window },
-            Source::Features { unit, .. } => window.shortened(*unit),
+            Source::Features { padding, .. } => window.shortened(*padding),
         }
     }
 

@@ -61,7 +61,7 @@ pub fn gradients(
         let features = model.features(batch.input, Some(&mut drop));
         let frame_loss = model.frame_loss(features.clone(), &batch.mask, &batch.truth);
         let predictions = model.detector.forward(features, &batch.mask, Some(&mut drop));
-        let mut losses = model.detector.losses(&predictions, &batch.truth, |_| divisor);
+        let mut losses = model.detector.losses(&predictions, &batch.truth, divisor, &mut drop);
         let frame = match frame_loss {
             Some(loss) => loss * (1.0 / windows as f64),
             None => losses.total.zeros_like(),

@@ -14,7 +14,7 @@ use burn::store::{
 use regex::Regex;
 
 /// Names in files (OpenTAD's) to paths in [`AdaTad`](crate::model::AdaTad). Order matters.
-const TO_MODULE: [(&str, &str); 16] = [
+const TO_MODULE: [(&str, &str); 18] = [
     (r"^module\.", ""),
     (r"^backbone\.model\.backbone\.blocks\.(\d+)\.adapter\.(dwconv|conv)\.", "backbone.adapters.$1.temporal.$2."),
     (r"^backbone\.model\.backbone\.blocks\.(\d+)\.adapter\.", "backbone.adapters.$1."),
@@ -28,15 +28,19 @@ const TO_MODULE: [(&str, &str); 16] = [
     (r"\.attn\.(query|key|value)_conv\.conv\.", ".attn.$1.conv."),
     (r"\.attn\.(query|key|value)_norm\.", ".attn.$1.norm."),
     (r"^(detector\.projection\..*)\.mlp\.0\.", "$1.mlp.fc1."),
+    (r"^(detector\.projection\..*)\.mlp\.2\.", "$1.mlp.out."),
     (r"^(detector\.projection\..*)\.mlp\.3\.", "$1.mlp.fc2."),
+    (r"^(detector\.projection\..*)\.downsample\.1\.", "$1.downsample."),
     (r"^detector\.rpn_head\.loss_normalizer$", "state.loss_normalizer"),
     (r"^backbone\.vit\.fc_norm\.", "unused.fc_norm."),
 ];
 
 /// The way back.
-const TO_FILE: [(&str, &str); 13] = [
+const TO_FILE: [(&str, &str); 15] = [
     (r"^(detector\.projection\..*)\.mlp\.fc1\.", "$1.mlp.0."),
     (r"^(detector\.projection\..*)\.mlp\.fc2\.", "$1.mlp.3."),
+    (r"^(detector\.projection\..*)\.mlp\.out\.", "$1.mlp.2."),
+    (r"^(detector\.projection\..*)\.downsample\.", "$1.downsample.1."),
     (r"^detector\.(.*)\.attn\.(query|key|value)\.norm\.", "detector.$1.attn.${2}_norm."),
     (r"^detector\.(.*)\.attn\.(query|key|value)\.conv\.", "detector.$1.attn.${2}_conv.conv."),
     (r"^detector\.(.*)\.attn\.(query|key|value)\.proj\.", "detector.$1.attn.$2."),
@@ -105,7 +109,8 @@ pub fn load<M: Module + ModuleSnapshot>(module: &mut M, path: &Path) -> Result<V
         deferred(&file, renamed(&patterns, (*name).to_owned()), info.shape().to_vec(), vec![(*info).clone()])
     });
     let adapter = PyTorchToBurnAdapter.chain(ScalarAdapter { to_file: false });
-    let result = module.apply(stored.collect(), None, Some(Box::new(adapter)), false);
+    // Files do not say which kind of detector they hold.
+    let result = module.apply(stored.collect(), None, Some(Box::new(adapter)), true);
     let missing: Vec<String> = result.missing.into_iter().map(|(path, _)| path).collect();
     let wrong: Vec<String> = result.errors.iter().map(ToString::to_string).collect();
     if let Some(first) = missing.first().map(|name| format!("`{name}` is missing")).or_else(|| wrong.first().cloned()) {
@@ -125,6 +130,7 @@ pub fn save<M: Module + ModuleSnapshot>(module: &M, path: &Path) -> Result<(), W
         .remap(remapper(&TO_FILE))
         .clear_metadata() // several entries would be written in an order that differs from run to run
         .metadata("format", "pt")
+        .skip_enum_variants(true)
         .overwrite(true);
     module.save_into(&mut store).map_err(|e| WeightsError::Write { path: path.into(), reason: e.to_string() })
 }

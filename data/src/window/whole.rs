@@ -1,21 +1,21 @@
 //! The whole recording in one window, at its own length: features of recordings (the original ActionFormer).
 
-use super::{FramePlan, Grid, Timeline, Timing, Window, WindowError, padded};
+use super::{FramePlan, Grid, Padding, Timeline, Timing, Window, WindowError};
 
 /// Makes one window of each recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whole {
     grid: Grid,
-    unit: usize,
+    padding: Padding,
 }
 
 impl Whole {
-    /// `unit` is the number of steps from point to point of the coarsest level of whatever sees the window.
-    pub fn new(grid: Grid, unit: usize) -> Result<Self, WindowError> {
+    /// Windows on this grid.
+    pub fn new(grid: Grid, padding: Padding) -> Result<Self, WindowError> {
         grid.check()?;
-        match unit {
+        match padding.unit {
             0 => Err(WindowError::Zero { name: "unit" }),
-            _ => Ok(Self { grid, unit }),
+            _ => Ok(Self { grid, padding }),
         }
     }
 
@@ -23,7 +23,7 @@ impl Whole {
     pub fn window(&self, timeline: &Timeline) -> Window {
         let step = self.grid.snippet_stride();
         let count = self.grid.cells(timeline.decoded);
-        let window_size = padded(count, self.unit);
+        let window_size = self.padding.steps(count);
         Window {
             video: timeline.video,
             name: timeline.name.clone(),
@@ -57,11 +57,11 @@ mod tests {
             fps: 50.0,
             duration: 700.0,
         };
-        let window = Whole::new(grid, 8).unwrap().window(&line(1282));
+        let window = Whole::new(grid, Padding { unit: 8, least: 8 }).unwrap().window(&line(1282));
         assert_eq!((window.mask_valid, window.window_size), (1282, 1296));
         assert_eq!(window.frames.indices().max(), Some(1281 * 25));
         assert_eq!(window.timing.seconds(10.0), (250.0 + 25.0) / 50.0);
-        assert_eq!(Whole::new(grid, 8).unwrap().window(&line(1)).window_size, 16);
-        assert!(Whole::new(grid, 0).is_err());
+        assert_eq!(Whole::new(grid, Padding { unit: 8, least: 8 }).unwrap().window(&line(1)).window_size, 16);
+        assert!(Whole::new(grid, Padding { unit: 0, least: 8 }).is_err());
     }
 }

@@ -5,9 +5,11 @@ use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor, activation, assert_shape};
 use rand_core::Rng;
 
+use super::config::ActionFormerConfig;
 use super::local;
 use crate::conv::{Bias, DepthwiseConv, TemporalConv, strided};
 use crate::mask::Mask;
+use crate::stochastic::drop_elements;
 
 /// Queries, keys or values: a masked depthwise convolution, a layer norm, a pointwise layer.
 #[derive(Module, Debug)]
@@ -54,26 +56,24 @@ pub struct MaskedAttention {
     heads: usize,
     stride: usize,
     reach: Option<usize>,
+    attention_dropout: f64,
+    projection_dropout: f64,
 }
 
 impl MaskedAttention {
-    /// Draws the initial weights. `window` is the number of steps a query sees, itself in the middle.
-    pub fn init(
-        channels: usize,
-        heads: usize,
-        window: Option<usize>,
-        stride: usize,
-        rng: &mut dyn Rng,
-        device: &Device,
-    ) -> Self {
+    /// Draws the initial weights of the attention of level `level`.
+    pub fn init(config: &ActionFormerConfig, level: usize, stride: usize, rng: &mut dyn Rng, device: &Device) -> Self {
+        let c = config.channels;
         Self {
-            query: Stream::init(channels, stride, rng, device),
-            key: Stream::init(channels, stride, rng, device),
-            value: Stream::init(channels, stride, rng, device),
-            proj: pointwise(channels, channels, rng, device),
-            heads,
+            query: Stream::init(c, stride, rng, device),
+            key: Stream::init(c, stride, rng, device),
+            value: Stream::init(c, stride, rng, device),
+            proj: pointwise(c, c, rng, device),
+            heads: config.heads,
             stride,
-            reach: window.map(|window| window / 2),
+            reach: config.window(level).map(|window| window / 2),
+            attention_dropout: config.attention_dropout,
+            projection_dropout: config.projection_dropout,
         }
     }
 
@@ -81,7 +81,7 @@ impl MaskedAttention {
     ///
     /// - `x`: `[b, t, c]`
     /// - returns: `[b, t / stride, c]`, zero at padding, and its mask
-    pub fn forward(&self, x: Tensor<3>, mask: &Mask) -> (Tensor<3>, Mask) {
+    pub fn forward(&self, x: Tensor<3>, mask: &Mask, mut rng: Option<&mut dyn Rng>) -> (Tensor<3>, Mask) {
         let device = x.device();
         let [b, _, c] = x.dims();
         let head = c / self.heads;
@@ -94,19 +94,21 @@ impl MaskedAttention {
         let k = split(self.key.forward(x.clone(), &valid));
         let v = split(self.value.forward(x, &valid) * valid.clone());
 
+        let dropout = self.attention_dropout;
+        let draws = rng.as_deref_mut().map(|r| r as &mut dyn Rng);
         let attended = match self.reach {
-            Some(reach) => local::attend(q, k, v, &mask, reach),
+            Some(reach) => local::attend([q, k, v], &mask, reach, |weights| drop_elements(weights, dropout, draws)),
             None => {
                 let logits = q.matmul(k.transpose()); // [b, heads, t, t]
                 let logits = match mask.all() {
                     true => logits,
                     false => logits.mask_fill(mask.padding(&device), f32::NEG_INFINITY),
                 };
-                activation::softmax(logits, 3).matmul(v)
+                drop_elements(activation::softmax(logits, 3), dropout, draws).matmul(v)
             }
         };
         let joined = attended.permute([0, 2, 1, 3]).reshape([b, t, c]);
-        let out = self.proj.forward(joined) * valid;
+        let out = drop_elements(self.proj.forward(joined), self.projection_dropout, rng) * valid;
         assert_shape!(out, [b, t, c]);
         (out, mask)
     }

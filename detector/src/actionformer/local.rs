@@ -17,7 +17,8 @@ const PADDING: f32 = -1e4;
 /// Queries in a block, in reaches: the longer a block, the more logits outside the band; the shorter, the more products.
 const BLOCK: usize = 8;
 
-/// Softmax over the keys at most `reach` steps away, applied to the values (OpenTAD `LocalMaskedMHCA`).
+/// Softmax over the keys at most `reach` steps away, applied to the values (OpenTAD `LocalMaskedMHCA`). `drop` is done to
+/// the weights in between.
 ///
 /// Rows of masked queries are not zeroed here, as in the reference: whoever masks the result does it.
 ///
@@ -25,7 +26,12 @@ const BLOCK: usize = 8;
 ///
 /// - `q` (scaled), `k`, `v` (zero at padding): `[b, h, t, d]`
 /// - returns: `[b, h, t, d]`
-pub(super) fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &Mask, reach: usize) -> Tensor<4> {
+pub(super) fn attend(
+    [q, k, v]: [Tensor<4>; 3],
+    mask: &Mask,
+    reach: usize,
+    drop: impl FnOnce(Tensor<5>) -> Tensor<5>,
+) -> Tensor<4> {
     let [b, h, t, d] = q.dims();
     let device = q.device();
     let block = (BLOCK * reach.max(1)).min(t);
@@ -35,7 +41,7 @@ pub(super) fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &Mask, reac
     let (k, v) = (blocks.seen(blocks.own(k)), blocks.seen(blocks.own(v))); // [b, h, n, k, d]
     let logits = q.matmul(k.transpose()) + blocks.bias(mask, &device); // [b, h, n, q, k]
     assert_shape!(logits, [b, h, n, block, seen]);
-    let out = activation::softmax(logits, 4).matmul(v).reshape([b, h, n * block, d]);
+    let out = drop(activation::softmax(logits, 4)).matmul(v).reshape([b, h, n * block, d]);
     if n * block == t { out } else { out.narrow(2, 0, t) }
 }
 
@@ -104,7 +110,7 @@ mod tests {
     use super::*;
 
     /// The whole product, with a band.
-    fn dense(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &Mask, reach: usize) -> Tensor<4> {
+    fn dense([q, k, v]: [Tensor<4>; 3], mask: &Mask, reach: usize) -> Tensor<4> {
         let ([b, _, t, _], device) = (q.dims(), q.device());
         let value = |video: usize, i: usize, j: usize| match (i.abs_diff(j) <= reach, mask.row(video)[j]) {
             (false, _) => f32::NEG_INFINITY,
@@ -126,13 +132,15 @@ mod tests {
             let draw = || Tensor::<4>::random([2, 2, t, 3], Distribution::Default, &device).require_grad();
             let (q, k, v) = (draw(), draw(), draw());
             let weight = Tensor::<4>::random([2, 2, t, 3], Distribution::Default, &device);
-            let run = |attend: &dyn Fn(Tensor<4>, Tensor<4>, Tensor<4>, &Mask, usize) -> Tensor<4>| {
-                let out = attend(q.clone(), k.clone(), v.clone(), &mask, reach);
+            let run = |attend: &dyn Fn([Tensor<4>; 3], &Mask, usize) -> Tensor<4>| {
+                let out = attend([q.clone(), k.clone(), v.clone()], &mask, reach);
                 let gradients = (out.clone() * weight.clone()).sum().backward();
                 let of = |x: &Tensor<4>| x.grad(&gradients).unwrap().to_data();
                 [out.inner().to_data(), of(&q), of(&k), of(&v)]
             };
-            for (ours, whole) in run(&attend).iter().zip(run(&dense)) {
+            for (ours, whole) in
+                run(&|qkv, mask, reach| attend(qkv, mask, reach, |weights| weights)).iter().zip(run(&dense))
+            {
                 ours.assert_approx_eq::<f32>(&whole, Tolerance::absolute(1e-6));
             }
         }

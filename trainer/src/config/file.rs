@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use adatad_adapter::AdapterConfig;
 use adatad_backbone::VitConfig;
-use adatad_detector::actionformer::ActionFormerConfig;
+use adatad_detector::DetectorConfig;
 use serde::{Deserialize, Serialize};
 
 use super::input::{AugmentConfig, FeatureInput, Input, SynthConfig, VideoInput, WeightsConfig};
@@ -25,7 +25,7 @@ pub(super) struct RunFile {
     weights: Option<WeightsConfig>,
     #[serde(skip_serializing_if = "Option::is_none")]
     adapter: Option<AdapterConfig>,
-    detector: ActionFormerConfig,
+    detector: DetectorConfig,
     optimizer: OptimizerConfig,
     schedule: ScheduleConfig,
     inference: InferenceConfig,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use adatad_adapter::Representation;
 use adatad_backbone::VitConfig;
-use adatad_detector::actionformer::ActionFormerConfig;
+use adatad_detector::DetectorConfig;
 use adatad_detector::suppression::Suppression;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct RunConfig {
     /// What is seen at once.
     pub window: WindowConfig,
     /// The detector.
-    pub detector: ActionFormerConfig,
+    pub detector: DetectorConfig,
     /// Learning rates.
     pub optimizer: OptimizerConfig,
     /// How long, and how the rate moves.
@@ -180,8 +180,17 @@ impl RunConfig {
             },
             detector: self.detector.clone(),
             classes,
-            window_steps: self.window.size,
+            window_steps: self.least_steps(),
             frame_loss: self.schedule.frame_loss,
+        }
+    }
+
+    /// Length in grid steps to which shorter windows are padded: the window's, but where the detector cannot see how much
+    /// padding there is. Stored features then come with as much as it needs.
+    pub fn least_steps(&self) -> usize {
+        match self.input {
+            Input::Features(_) if !self.detector.sees_padding() => self.detector.coarsest_stride(),
+            Input::Features(_) | Input::Videos(_) => self.window.size,
         }
     }
 

@@ -6,10 +6,17 @@
 
 mod checkpoints;
 mod describe;
+mod detector_stages;
+mod draws;
 mod fixture;
 mod full;
+mod losses;
 mod pieces;
+mod post;
+mod predicted;
 mod score;
+mod stages;
+mod targets;
 mod unusable;
 mod whole;
 
@@ -66,6 +73,10 @@ enum Kind {
     Full,
     /// Single functions of the backbone.
     Pieces,
+    /// Losses of detectors.
+    Losses,
+    /// What points of a pyramid are to learn.
+    Targets,
     /// A transformer in Hugging Face's layout, with its hidden states.
     HuggingFace,
     /// A PyTorch file, with what it holds.
@@ -116,15 +127,19 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Ok(Kind::Whole { detector }) => detector.clone(),
         Ok(Kind::Full) => "full-size".to_owned(),
         Ok(Kind::Pieces) => "pieces".to_owned(),
+        Ok(Kind::Losses) => "losses".to_owned(),
+        Ok(Kind::Targets) => "targets".to_owned(),
         Ok(Kind::HuggingFace) => "hugging-face".to_owned(),
         Ok(Kind::Checkpoint) => "checkpoint".to_owned(),
         Ok(Kind::Unknown(kind)) => kind.clone(),
         Err(_) => "unreadable".to_owned(),
     };
     let done = kind.and_then(|kind| match kind {
-        Kind::Whole { detector } => whole::check(folder, name, &detector, device, &mut score),
+        Kind::Whole { .. } => whole::check(folder, name, device, &mut score),
         Kind::Full => full::check(folder, name, device, &mut score),
         Kind::Pieces => pieces::check(folder, name, device, &mut score),
+        Kind::Losses => losses::check(folder, name, device, &mut score),
+        Kind::Targets => targets::check(folder, name, &mut score),
         Kind::HuggingFace => checkpoints::hugging_face(&folder.join(name), device, &mut score),
         Kind::Checkpoint => checkpoints::pth(folder, name, &mut score),
         Kind::Unknown(kind) => Err(Unusable(format!("fixtures of the kind `{kind}` are not known"))),
@@ -154,6 +169,12 @@ fn kind(folder: &Path, name: &str) -> Result<Kind, Unusable> {
     };
     if ["sinusoid.", "posinterp.", "tia.", "attn.", "interp."].into_iter().any(starts) {
         return Ok(Kind::Pieces);
+    }
+    if ["focal.", "diou", "giou", "bal_"].into_iter().any(starts) {
+        return Ok(Kind::Losses);
+    }
+    if sidecar["cases"].as_object().is_some_and(|cases| cases.values().any(|case| !case["center_sample"].is_null())) {
+        return Ok(Kind::Targets);
     }
     Ok(Kind::Unknown(name.strip_prefix("fn_").unwrap_or(name).to_owned()))
 }
