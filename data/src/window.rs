@@ -1,13 +1,14 @@
 //! Windows: which frames of a video are seen at once, and what happens in them.
 //!
 //! A video is laid on a *grid*: one cell every `snippet_stride` frames, each cell a time step of the detector. A window
-//! is a run of `window_size` cells, and shows `scale_factor` frames for each. Three ways lead from videos to windows:
+//! is a run of `window_size` cells, and shows `scale_factor` frames for each. Four ways lead from videos to windows:
 //!
 //! | way | for | module |
 //! | --- | --- | --- |
 //! | [`Sliding`] | testing, and videos of any length | `sliding` |
 //! | [`Truncation`] | training: a random piece of the video | `truncation` |
 //! | [`Resize`] | short videos: the whole video, whatever its length | `resize` |
+//! | [`Whole`] | features of recordings: all of it, at its own length | `whole` |
 //!
 //! A data set is a `Vec<Window>`; nothing here opens a video. Times come in three units, always named: seconds, frames
 //! (of the video), and grid steps (cells from the start of the window, with fractions). Rules and numbers are those of
@@ -20,12 +21,14 @@ mod resize;
 mod sliding;
 mod timeline;
 mod truncation;
+mod whole;
 
 pub use frames::{FramePlan, Grid};
 pub use resize::Resize;
 pub use sliding::{Sliding, SlidingConfig};
 pub use timeline::{Conversion, Timeline, TruthRule};
 pub use truncation::{Truncation, TruncationConfig};
+pub use whole::Whole;
 
 use crate::classes::UnknownLabel;
 
@@ -65,6 +68,33 @@ impl Window {
         let valid = self.mask_valid;
         (0..self.window_size).map(move |cell| cell < valid)
     }
+
+    /// Without padding that changes nothing: the same predictions for less arithmetic. For windows that show one frame for
+    /// each step.
+    pub fn shortened(mut self, padding: Padding) -> Self {
+        self.window_size = self.window_size.min(padding.steps(self.mask_valid));
+        if let FramePlan::Strided { length, .. } = &mut self.frames {
+            *length = self.window_size;
+        }
+        self
+    }
+}
+
+/// How far a window is padded for a pyramid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Padding {
+    /// Steps from point to point of the pyramid's coarsest level.
+    pub unit: usize,
+    /// Steps to pad to at least.
+    pub least: usize,
+}
+
+impl Padding {
+    /// Steps of a window of `valid` steps of video: to the next whole unit, and for a unit more. Then there is padding at
+    /// the end of every level, and whoever sees no further than its first step cannot tell how much more there is.
+    fn steps(self, valid: usize) -> usize {
+        ((valid.div_ceil(self.unit) + 1) * self.unit).max(self.least)
+    }
 }
 
 /// How grid steps of one window become seconds of its video.
@@ -97,6 +127,14 @@ impl Timing {
     pub fn duration(&self) -> f64 {
         match *self {
             Timing::Stretch { duration, .. } | Timing::Whole { duration, .. } => duration,
+        }
+    }
+
+    /// Seconds from one grid step to the next.
+    pub fn step_seconds(&self) -> f64 {
+        match *self {
+            Timing::Stretch { fps, snippet_stride, .. } => snippet_stride as f64 / fps,
+            Timing::Whole { resize_length, duration } => duration / resize_length as f64,
         }
     }
 
@@ -201,7 +239,32 @@ mod tests {
         assert_eq!(timing.seconds(73.0), 50.0);
         assert_eq!(timing.seconds(10.0), (40.0 + 1208.0) / 30.0);
         assert_eq!(timing.seconds(-400.0), 0.0);
+        assert_eq!(timing.step_seconds(), 4.0 / 30.0);
         let whole = Timing::Whole { resize_length: 192, duration: 12.0 };
+        assert_eq!(whole.step_seconds(), 0.0625);
         assert_eq!([whole.seconds(96.0), whole.seconds(-1.0), whole.seconds(200.0)], [6.0, 0.0, 12.0]);
+    }
+
+    #[test]
+    fn a_shortened_window_has_padding_at_every_level_of_the_pyramid() {
+        let window = |mask_valid| Window {
+            video: 0,
+            name: "v".into(),
+            frames: FramePlan::Strided { first: 0, step: 25, count: mask_valid, length: 1280 },
+            window_size: 1280,
+            mask_valid,
+            timing: Timing::Whole { resize_length: 1280, duration: 640.0 },
+            truth: Vec::new(),
+        };
+        for valid in 1..=1280usize {
+            let short = window(valid).shortened(Padding { unit: 32, least: 32 });
+            assert_eq!(short.frames.len(), short.window_size);
+            let padding = |level: usize| (short.window_size >> level) - valid.div_ceil(1 << level);
+            assert!(valid > 1248 || (0..6).all(|level| padding(level) >= 1), "{valid}");
+        }
+        assert_eq!(
+            [1, 32, 33, 1248, 1249, 1280].map(|v| window(v).shortened(Padding { unit: 32, least: 32 }).window_size),
+            [64, 64, 96, 1280, 1280, 1280]
+        );
     }
 }

@@ -48,6 +48,25 @@ impl DetectorConfig {
         }
     }
 
+    /// Grid steps from point to point of the coarsest level.
+    pub fn coarsest_stride(&self) -> usize {
+        let levels = match self {
+            Self::ActionFormer(config) => config.levels(),
+            Self::TriDet(config) => config.levels(),
+        };
+        1 << levels.saturating_sub(1)
+    }
+
+    /// Whether what is said about a window depends on how much padding follows it, and not only on whether some does.
+    pub fn sees_padding(&self) -> bool {
+        match self {
+            // A table of positions is stretched to the length of the window.
+            Self::ActionFormer(config) => config.absolute_positions,
+            // The mean over time in its blocks takes padding in, as in the reference.
+            Self::TriDet(_) => true,
+        }
+    }
+
     /// The running mean of positives as training starts with it.
     pub fn normalizer(&self) -> LossNormalizer {
         let (value, momentum) = match self {
@@ -169,10 +188,9 @@ mod tests {
 
     #[test]
     fn settings_say_which_detector_they_are_of() {
-        for config in [
-            DetectorConfig::ActionFormer(ActionFormerConfig::thumos()),
-            DetectorConfig::TriDet(TriDetConfig::thumos()),
-        ] {
+        for config in
+            [DetectorConfig::ActionFormer(ActionFormerConfig::thumos()), DetectorConfig::TriDet(TriDetConfig::thumos())]
+        {
             let json = serde_json::to_value(&config).unwrap();
             assert_eq!(json["kind"], config.name().to_lowercase());
             assert_eq!(serde_json::from_value::<DetectorConfig>(json).unwrap(), config);

@@ -73,6 +73,7 @@ fn every_case_of_the_reference_comes_out_the_same() {
             min_score: nms.min_score,
             class_agnostic: !nms.multiclass,
             voting_threshold: Some(nms.voting_thresh),
+            class_voting: false,
         };
         assert_eq!(results.len(), inputs.len());
         for (video, expected) in results {

@@ -46,6 +46,7 @@ fn config(args: &Value) -> Suppression {
         min_score: number("min_score"),
         class_agnostic: !args["multiclass"].as_bool().unwrap(),
         voting_threshold: Some(number("voting_thresh")).filter(|&threshold| threshold > 0.0),
+        class_voting: false,
     }
 }
 
@@ -223,7 +224,7 @@ fn methods() -> impl Strategy<Value = Method> {
 fn suppressions() -> impl Strategy<Value = Suppression> {
     let least = prop_oneof![Just(0.0), Just(0.001), Just(0.3)];
     (methods(), 0_usize..200, least, any::<bool>()).prop_map(|(method, max_segments, min_score, class_agnostic)| {
-        Suppression { method, max_segments, min_score, class_agnostic, voting_threshold: None }
+        Suppression { method, max_segments, min_score, class_agnostic, voting_threshold: None, class_voting: false }
     })
 }
 
@@ -287,6 +288,24 @@ proptest! {
     }
 
     #[test]
+    fn voting_by_class_is_voting_among_the_segments_of_a_class(input in many(), threshold in 0.05_f64..1.0) {
+        let voting = |class_agnostic| Suppression {
+            class_agnostic,
+            class_voting: true,
+            voting_threshold: Some(threshold),
+            ..soft(0.5)
+        };
+        let of_class = |all: &[Segment], label| all.iter().copied().filter(|row| row.label == label).collect::<Vec<_>>();
+        let together = voting(false).apply(&input);
+        for row in &input {
+            let alone = voting(true).apply(&of_class(&input, row.label));
+            prop_assert_eq!(of_class(&together, row.label), alone);
+        }
+        let silent = Suppression { class_voting: false, ..voting(false) };
+        prop_assert_eq!(silent.apply(&input), Suppression { voting_threshold: None, ..silent.clone() }.apply(&input));
+    }
+
+    #[test]
     fn the_best_stays_and_no_score_rises(input in many(), config in suppressions()) {
         let kept = config.apply(&input);
         prop_assert!(kept.len() <= input.len().min(config.max_segments));
@@ -325,7 +344,7 @@ proptest! {
         }
         let segment = |(start, end, label, score)| Segment { start, end, label, score };
         let input: Vec<_> = rows.into_iter().map(segment).collect();
-        let config = Suppression { voting_threshold: voting, ..config };
+        let config = Suppression { voting_threshold: voting, class_voting: true, ..config };
         for row in config.apply(&input) {
             prop_assert!(row.is_finite(), "{:?}", row);
         }

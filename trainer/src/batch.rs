@@ -2,15 +2,16 @@
 
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use crate::dataset::Sample;
+use crate::model::ModelInput;
+use crate::source::{Sample, Shown};
 
 /// Some windows side by side.
 #[derive(Debug)]
 pub struct Batch {
-    /// `[b, 3, frames, size, size]`, bytes.
-    pub frames: Tensor<5, Int>,
+    /// What the model takes.
+    pub input: ModelInput,
     /// Which grid steps hold video.
     pub mask: Mask,
     /// What happens in each window, in grid steps.
@@ -18,22 +19,23 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Joins windows of one size.
-    pub fn new(samples: Vec<Sample>, device: &Device) -> Self {
-        let (b, steps) = (samples.len(), samples[0].window.window_size);
-        let count = samples[0].window.frames.len();
-        let side = ((samples[0].frames.len() / (3 * count)) as f64).sqrt() as usize;
-        let counts: Vec<usize> = samples.iter().map(|sample| sample.window.mask_valid).collect();
-        let truth = samples.iter().map(|sample| {
-            let actions = sample.window.truth.iter();
-            actions.map(|t| Truth { start: t.start as f32, end: t.end as f32, label: t.class }).collect()
-        });
-        let truth = truth.collect();
-        let mut samples = samples.into_iter().map(|sample| sample.frames);
-        // The first one's memory is taken over: a batch of one copies nothing.
-        let mut bytes = samples.next().unwrap_or_default();
-        samples.for_each(|frames| bytes.extend_from_slice(&frames));
-        let data = TensorData::new(bytes, [b, 3, count, side, side]);
-        Self { frames: Tensor::from_data(data, (device, DType::U8)), mask: Mask::prefix(&counts, steps), truth }
+    /// One window.
+    pub fn of(Sample { shown, window }: Sample, device: &Device) -> Self {
+        let actions = window.truth.iter();
+        let truth = actions.map(|t| Truth { start: t.start as f32, end: t.end as f32, label: t.class }).collect();
+        let input = match shown {
+            Shown::Frames(bytes) => {
+                let count = window.frames.len();
+                let side = ((bytes.len() / (3 * count)) as f64).sqrt() as usize;
+                let data = TensorData::new(bytes, [1, 3, count, side, side]);
+                ModelInput::Frames(Tensor::from_data(data, (device, DType::U8)))
+            }
+            Shown::Features(values) => {
+                let channels = values.len() / window.window_size;
+                let data = TensorData::new(values, [1, window.window_size, channels]);
+                ModelInput::Features(Tensor::from_data(data, device))
+            }
+        };
+        Self { input, mask: Mask::prefix(&[window.mask_valid], window.window_size), truth: vec![truth] }
     }
 }

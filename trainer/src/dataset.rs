@@ -1,24 +1,24 @@
 //! One subset of a run's videos: windows to learn from, windows to detect in.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use adatad_adapter::Representation;
-use adatad_backbone::VitConfig;
 use adatad_data::annotation::{AnnotationError, Annotations, VideoEntry};
 use adatad_data::classes::ClassList;
-use adatad_data::frames::{FrameStore, StoreOptions, video_path};
+use adatad_data::features::Standard;
 use adatad_data::random::{Rng, Stream};
-use adatad_data::transform::{Crop, Transform};
-use adatad_data::video::VideoError;
 use adatad_data::window::{
-    Conversion, FramePlan, Grid, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule,
+    Conversion, Grid, Padding, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule, Whole,
     Window, WindowError,
 };
 
-use crate::config::{CropKind, RunConfig, WindowConfig};
+use crate::config::{Input, RunConfig};
+use crate::source::{Purpose, Reading, Sample, Source, SourceError, paths};
 
 /// Shortest and longest piece of a video that fits in a window, as shares of it (OpenTAD `crop_ratio`).
 const CROP_RATIO: (f64, f64) = (0.9, 1.0);
+
+/// How many times more or fewer time steps than expected a file may have: rounding and clip lengths make no more.
+const MISFIT: usize = 2;
 
 /// Why a subset cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,12 +26,29 @@ pub enum DatasetError {
     /// The annotations.
     #[error(transparent)]
     Annotations(#[from] AnnotationError),
-    /// A video.
+    /// A video, or its features.
     #[error(transparent)]
-    Video(#[from] VideoError),
+    Source(#[from] SourceError),
     /// The windows.
     #[error(transparent)]
     Window(#[from] WindowError),
+    /// Features of another length than their video.
+    #[error(
+        "video `{name}`: its features have {steps} steps, but {frames} frames are {expected} steps of \
+         window.feature-stride = {feature_stride}"
+    )]
+    Length {
+        /// The video.
+        name: String,
+        /// Time steps of its features.
+        steps: usize,
+        /// Frames, as annotated.
+        frames: usize,
+        /// Time steps of so many frames.
+        expected: usize,
+        /// Frames from one step to the next.
+        feature_stride: usize,
+    },
     /// Nothing to learn.
     #[error("subset `{subset}` has no action that can be learned")]
     NothingToLearn {
@@ -40,36 +57,17 @@ pub enum DatasetError {
     },
 }
 
-/// Frames of one window as the model takes them.
-#[derive(Debug)]
-pub struct Sample {
-    /// `[3, frames, size, size]`, bytes.
-    pub frames: Vec<u8>,
-    /// The window they come from.
-    pub window: Window,
-}
-
-/// What windows are cut to.
-#[derive(Debug, Clone, Copy)]
-pub enum Purpose {
-    /// Random windows, varied.
-    Training,
-    /// Sliding windows, as they are.
-    Testing,
-}
-
 /// Videos of one subset with their clocks and truths.
 #[derive(Debug)]
 pub struct Dataset {
     entries: Vec<VideoEntry>,
     timelines: Vec<Timeline>,
     truths: Vec<Vec<Truth>>,
-    store: FrameStore,
+    source: Source,
+    standard: Option<Standard>,
     grid: Grid,
-    shown: Shown,
-    transform: Transform,
     truncation: Truncation,
-    sliding: Sliding,
+    cover: Cover,
     seed: u64,
 }
 
@@ -81,126 +79,98 @@ pub fn grid(config: &RunConfig) -> Grid {
         feature_stride: window.feature_stride,
         sample_stride: 1,
         scale_factor: window.scale_factor,
-        offset_frames: 0,
+        offset_frames: match &config.input {
+            Input::Videos(_) => 0,
+            Input::Features(features) => features.offset_frames,
+        },
     }
 }
 
-/// The frames that a window shows, as its representation has it.
+/// How far windows of stored features are padded.
+pub fn padding(config: &RunConfig) -> Padding {
+    Padding { unit: config.detector.coarsest_stride(), least: config.least_steps() }
+}
+
+/// How windows cover a video in detection.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown {
-    representation: Representation,
-    interval: usize,
-    frame_stride: usize,
+pub enum Cover {
+    /// Windows of one length. The tail of a video is always covered and no window is seen twice.
+    Sliding(Sliding),
+    /// One window.
+    Whole(Whole),
 }
 
-impl Shown {
+impl Cover {
     /// That of a run.
-    pub fn new(config: &RunConfig) -> Self {
-        let WindowConfig { representation, snippet_interval: interval, .. } = config.window;
-        Self { representation, interval, frame_stride: grid(config).frame_stride() }
+    ///
+    /// # Errors
+    ///
+    /// Windows of such a length, or overlap, cannot be made.
+    pub fn new(config: &RunConfig) -> Result<Self, WindowError> {
+        let grid = grid(config);
+        Ok(match config.window.overlap {
+            Some(overlap) => {
+                Cover::Sliding(SlidingConfig { grid, overlap, completeness: None, cover_tail: true }.build()?)
+            }
+            None => Cover::Whole(Whole::new(grid, padding(config))?),
+        })
     }
 
-    /// Every shown frame's number is a multiple of this.
-    pub fn stride(self) -> usize {
-        match self.representation {
-            Representation::Frames => self.frame_stride,
-            Representation::Snippets => 1,
+    /// The windows of a video.
+    pub fn windows(&self, timeline: &Timeline) -> Vec<Window> {
+        match self {
+            Cover::Sliding(sliding) => sliding.cut(timeline, None),
+            Cover::Whole(whole) => vec![whole.window(timeline)],
         }
-    }
-
-    /// The frames of a window of a video with `decoded` frames.
-    pub fn plan(self, frames: FramePlan, decoded: usize) -> FramePlan {
-        let snippets = match self.representation {
-            Representation::Frames => None,
-            Representation::Snippets => frames.snippets(VitConfig::CLIP_FRAMES, self.interval, decoded),
-        };
-        snippets.unwrap_or(frames)
-    }
-}
-
-/// How windows slide in detection. The tail of a video is always covered and no window is seen twice.
-pub fn sliding(config: &RunConfig) -> Result<Sliding, WindowError> {
-    SlidingConfig { grid: grid(config), overlap: config.window.overlap, completeness: None, cover_tail: true }.build()
-}
-
-/// What is done to frames in detection.
-pub fn test_transform(config: &RunConfig) -> Transform {
-    Transform::testing(config.data.crop)
-}
-
-fn train_transform(config: &RunConfig) -> Transform {
-    let augment = &config.data.augment;
-    let crop = match augment.crop {
-        CropKind::Centre => Crop::Centre,
-        CropKind::Random => Crop::Random,
-        CropKind::Resized => Crop::Resized,
-    };
-    Transform {
-        size: config.data.crop,
-        short_side: config.data.short_side,
-        crop,
-        flip: augment.flip,
-        brightness: augment.brightness,
-        contrast: augment.contrast,
     }
 }
 
 impl Dataset {
-    /// Opens the videos of `subset` and decodes as many as `cache` bytes hold.
+    /// Opens the videos of `subset`, or their features, and reads as many as memory holds. `standard` is what was learned
+    /// from the training subset; in training it is learned here.
     ///
     /// # Errors
     ///
-    /// No such subset, unreadable videos, unknown labels, nothing to learn.
+    /// No such subset, unreadable files, unknown labels, nothing to learn.
     pub fn open(
         config: &RunConfig,
         root: &Path,
         annotations: &Annotations,
         classes: &ClassList,
-        subset: &str,
-        purpose: Purpose,
+        subset: Subset<'_>,
         progress: impl Fn(usize, usize) + Sync,
     ) -> Result<Self, DatasetError> {
-        let entries: Vec<VideoEntry> = annotations.subset(subset)?.into_iter().cloned().collect();
-        let (grid, shown) = (grid(config), Shown::new(config));
-        let transform = match purpose {
-            Purpose::Training => train_transform(config),
-            Purpose::Testing => test_transform(config),
-        };
-        let folder = root.join(&config.data.videos);
-        let paths: Vec<PathBuf> = entries.iter().map(|entry| video_path(&folder, &entry.name)).collect();
-        let mut store = FrameStore::open(
-            &paths,
-            StoreOptions {
-                stride: shown.stride(),
-                short_side: transform.short_side,
-                memory: config.data.cache_mib << 20,
-                shuffle: config.data.shuffle_frames.then_some(config.seed),
-            },
-        )?;
+        let Subset { name, purpose, standard } = subset;
+        let entries: Vec<VideoEntry> = annotations.subset(name)?.into_iter().cloned().collect();
+        let grid = grid(config);
+        let files = paths(config, root, entries.iter().map(|entry| entry.name.as_str()));
+        let mut source = Reading::new(config, purpose, standard.clone()).open(files)?;
         let rule = TruthRule { conversion: Conversion::Exact, filter_gt: true, ignored: Vec::new() };
         let mut timelines = Vec::with_capacity(entries.len());
         let mut truths = Vec::with_capacity(entries.len());
         for (video, entry) in entries.iter().enumerate() {
-            let timeline = Timeline::new(video, entry, None, Some(store.video(video).info().frames))?;
+            let timeline = source.timeline(video, entry)?;
+            check_length(&timeline, &grid, &config.input)?;
             truths.push(rule.in_frames(entry, &timeline, &grid, classes)?);
             timelines.push(timeline);
         }
-        if matches!(purpose, Purpose::Training) && truths.iter().all(Vec::is_empty) {
-            return Err(DatasetError::NothingToLearn { subset: subset.into() });
+        if purpose == Purpose::Training && truths.iter().all(Vec::is_empty) {
+            return Err(DatasetError::NothingToLearn { subset: name.into() });
         }
-        store.fill(progress)?;
+        source.fill(progress)?;
+        let learned = matches!(&config.input, Input::Features(f) if f.standardise) && purpose == Purpose::Training;
+        let standard = if learned { source.standardise()? } else { standard };
         let truncation =
             TruncationConfig { grid, crop_ratio: CROP_RATIO, trunc_thresh: config.window.truncation_threshold };
         Ok(Self {
             entries,
             timelines,
             truths,
-            store,
+            source,
+            standard,
             grid,
-            shown,
-            transform,
             truncation: truncation.build()?,
-            sliding: sliding(config)?,
+            cover: Cover::new(config)?,
             seed: config.seed,
         })
     }
@@ -215,6 +185,11 @@ impl Dataset {
         &self.grid
     }
 
+    /// How the channels of features are brought to one scale, where they are.
+    pub fn standard(&self) -> Option<&Standard> {
+        self.standard.as_ref()
+    }
+
     /// Videos that can teach something (the reference drops the others from training).
     pub fn teachers(&self) -> Vec<usize> {
         (0..self.truths.len()).filter(|&video| !self.truths[video].is_empty()).collect()
@@ -224,33 +199,50 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// The video cannot be decoded.
-    pub fn training_sample(&self, video: usize, epoch: usize, draw: usize) -> Result<Sample, VideoError> {
+    /// The video cannot be read.
+    pub fn training_sample(&self, video: usize, epoch: usize, draw: usize) -> Result<Sample, SourceError> {
         let mut rng = Rng::new(self.seed, Stream::Window, epoch as u64, draw as u64);
         let timeline = &self.timelines[video];
-        let mut window = self.truncation.draw(timeline, &self.truths[video], &mut |low, high| rng.integer(low, high));
-        window.frames = self.shown.plan(window.frames, timeline.decoded);
+        let window = self.truncation.draw(timeline, &self.truths[video], &mut |low, high| rng.integer(low, high));
         let mut augment = Rng::new(self.seed, Stream::Augment, epoch as u64, draw as u64);
-        let frames = self.store.window(video, &window.frames, &self.transform, &mut augment)?;
-        Ok(Sample { frames, window })
+        self.source.show(self.source.fitted(window, timeline), &mut augment)
     }
 
     /// Windows that cover one video.
     pub fn test_windows(&self, video: usize) -> Vec<Window> {
         let timeline = &self.timelines[video];
-        let mut windows = self.sliding.cut(timeline, None);
-        windows.iter_mut().for_each(|window| window.frames = self.shown.plan(window.frames, timeline.decoded));
-        windows
+        let windows = self.cover.windows(timeline).into_iter();
+        windows.map(|window| self.source.fitted(window, timeline)).collect()
     }
 
     /// A window as it is.
     ///
     /// # Errors
     ///
-    /// The video cannot be decoded.
-    pub fn test_sample(&self, window: Window) -> Result<Sample, VideoError> {
-        let mut unused = Rng::new(self.seed, Stream::Augment, 0, 0);
-        let frames = self.store.window(window.video, &window.frames, &self.transform, &mut unused)?;
-        Ok(Sample { frames, window })
+    /// The video cannot be read.
+    pub fn test_sample(&self, window: Window) -> Result<Sample, SourceError> {
+        self.source.show(window, &mut Rng::new(self.seed, Stream::Augment, 0, 0))
     }
+}
+
+/// Which videos, and what for.
+#[derive(Debug, Clone)]
+pub struct Subset<'a> {
+    /// Its name in the annotations.
+    pub name: &'a str,
+    /// What windows are cut to.
+    pub purpose: Purpose,
+    /// How the channels of features are brought to one scale, as learned from the training subset.
+    pub standard: Option<Standard>,
+}
+
+/// Features that tell of another length than the annotations were made at another rate, or belong to another video.
+fn check_length(timeline: &Timeline, grid: &Grid, input: &Input) -> Result<(), DatasetError> {
+    let Input::Features(_) = input else { return Ok(()) };
+    let (steps, expected) = (grid.cells(timeline.decoded), grid.cells(timeline.frames));
+    if steps <= MISFIT * expected && expected <= MISFIT * (steps + 1) {
+        return Ok(());
+    }
+    let (name, frames, feature_stride) = (timeline.name.clone(), timeline.frames, grid.feature_stride);
+    Err(DatasetError::Length { name, steps, frames, expected, feature_stride })
 }

@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
-use adatad_backbone::Vit;
 use adatad_data::classes::{ClassError, ClassList};
-use adatad_data::frames::{FrameStore, StoreOptions};
+use adatad_data::features::StandardError;
 use adatad_data::random::{Rng, Stream};
-use adatad_data::transform::Transform;
-use adatad_data::video::VideoError;
-use adatad_data::window::{Sliding, Timeline, Window, WindowError};
+use adatad_data::window::WindowError;
 use adatad_detector::decode::DecodeConfig;
 use adatad_detector::merge::{merge, settle};
 use adatad_detector::segment::{Detection, Segment};
@@ -18,9 +15,10 @@ use burn::tensor::Device;
 
 use crate::batch::Batch;
 use crate::config::{ConfigError, RunConfig};
-use crate::dataset::{self, Dataset, Sample, Shown};
+use crate::dataset::{Cover, Dataset};
 use crate::folder::{FolderError, RunFolder};
 use crate::model::AdaTad;
+use crate::source::{Purpose, Reading, Sample, SourceError};
 use crate::weights::{self, WeightsError};
 
 /// Why a run cannot detect.
@@ -38,12 +36,21 @@ pub enum DetectError {
     /// Its weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A video.
+    /// How the channels of its features are scaled.
     #[error(transparent)]
-    Video(#[from] VideoError),
+    Standard(#[from] StandardError),
+    /// A video, or its features.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// Windows of a video.
     #[error(transparent)]
     Window(#[from] WindowError),
+    /// A file of features says nothing of seconds.
+    #[error("how many frames a second `{name}` has is unknown: add data.features.fps to the run's config.toml")]
+    UnknownRate {
+        /// The file's name.
+        name: String,
+    },
 }
 
 /// A trained model with everything detection needs.
@@ -51,31 +58,37 @@ pub enum DetectError {
 pub struct Detector {
     model: AdaTad,
     classes: ClassList,
-    sliding: Sliding,
-    transform: Transform,
-    shown: Shown,
+    cover: Cover,
+    reading: Reading,
     decode: DecodeConfig,
+    min_duration: f64,
     suppression: Suppression,
     device: Device,
 }
 
 impl Detector {
-    /// A detector from a model at hand; `model` carries no gradients.
+    /// A detector from a model at hand, for the run in `folder`; `model` carries no gradients.
     ///
     /// # Errors
     ///
-    /// The windows of the configuration cannot be made.
-    pub fn new(config: &RunConfig, classes: ClassList, model: AdaTad, device: &Device) -> Result<Self, DetectError> {
+    /// The windows of the configuration cannot be made, or the folder lacks what goes with its model.
+    pub fn new(
+        config: &RunConfig,
+        folder: &RunFolder,
+        classes: ClassList,
+        model: AdaTad,
+        device: &Device,
+    ) -> Result<Self, DetectError> {
         Ok(Self {
             model,
             classes,
-            sliding: dataset::sliding(config)?,
-            transform: dataset::test_transform(config),
-            shown: Shown::new(config),
+            cover: Cover::new(config)?,
+            reading: Reading::new(config, Purpose::Testing, folder.standard_of(config)?).once(),
             decode: DecodeConfig {
                 pre_nms_threshold: config.inference.pre_nms_threshold,
                 pre_nms_top_k: config.inference.pre_nms_top_k,
             },
+            min_duration: config.inference.min_duration,
             suppression: config.inference.suppression.clone(),
             device: device.clone(),
         })
@@ -96,10 +109,9 @@ impl Detector {
         let classes = ClassList::load(folder.classes())?;
         // The weights come from the file; what is drawn before does not matter.
         let mut unused = Rng::new(config.seed, Stream::Init, 0, 0);
-        let vit = Vit::blank(&config.backbone, device);
-        let mut model = AdaTad::around(vit, &config.model(classes.len()), &mut unused, device);
+        let mut model = AdaTad::blank(&config.model(classes.len()), &mut unused, device);
         weights::load(&mut model, &weights)?;
-        Self::new(&config, classes, model.valid(), device)
+        Self::new(&config, folder, classes, model.valid(), device)
     }
 
     /// The classes, in the order of their indices.
@@ -107,67 +119,65 @@ impl Detector {
         &self.classes
     }
 
-    /// Detects in one window: segments in seconds, rounded, not yet thinned out.
+    /// Detects in one window: segments in seconds, rounded, not yet thinned out but where the window is all there is.
     pub fn window(&self, sample: Sample) -> Vec<Detection> {
         let timing = sample.window.timing;
-        let batch = Batch::new(vec![sample], &self.device);
-        let predictions = self.model.forward(batch.frames, &batch.mask);
+        let batch = Batch::of(sample, &self.device);
+        let predictions = self.model.forward(batch.input, &batch.mask);
+        let mut segments: Vec<Segment> =
+            self.model.detector.decode(&predictions, &self.decode).into_iter().flatten().collect();
+        let length = |s: &Segment| f64::from(s.end - s.start) * timing.step_seconds();
+        segments.retain(|s| self.min_duration <= 0.0 || length(s) > self.min_duration);
+        if let Cover::Whole(_) = self.cover {
+            segments = self.suppression.apply(&segments);
+        }
         let seconds = |grid: f32| timing.seconds(f64::from(grid)) as f32;
-        let segments = self.model.detector.decode(&predictions, &self.decode).into_iter().flatten();
-        let segments: Vec<Segment> =
-            segments.map(|s| Segment { start: seconds(s.start), end: seconds(s.end), ..s }).collect();
+        segments.iter_mut().for_each(|s| (s.start, s.end) = (seconds(s.start), seconds(s.end)));
         settle(&segments, timing.duration())
+    }
+
+    /// What was found in all windows of one video.
+    fn joined(&self, found: &[Detection]) -> Vec<Detection> {
+        match self.cover {
+            Cover::Sliding(_) => merge(found, &self.suppression),
+            Cover::Whole(_) => found.to_vec(),
+        }
     }
 
     /// Detects in one video of a subset.
     ///
     /// # Errors
     ///
-    /// The video cannot be decoded.
-    pub fn in_dataset(&self, data: &Dataset, video: usize) -> Result<Vec<Detection>, VideoError> {
+    /// The video cannot be read.
+    pub fn in_dataset(&self, data: &Dataset, video: usize) -> Result<Vec<Detection>, SourceError> {
         let mut found = Vec::new();
         for window in data.test_windows(video) {
             found.extend(self.window(data.test_sample(window)?));
         }
-        Ok(merge(&found, &self.suppression))
+        Ok(self.joined(&found))
     }
 
-    /// Detects in any MP4 file, window by window: memory does not grow with its length, but for its index.
+    /// Detects in any MP4 file, window by window: memory does not grow with its length, but for its index. In a run on
+    /// features: in any file of such features.
     ///
     /// # Errors
     ///
-    /// The file is no readable video.
+    /// The file is no readable video, or holds no such features.
     pub fn in_file(&self, path: &Path, mut progress: impl FnMut(usize, usize)) -> Result<Vec<Detection>, DetectError> {
-        let options = StoreOptions {
-            stride: self.shown.stride(),
-            short_side: self.transform.short_side,
-            memory: 0,
-            shuffle: None,
+        let mut source = self.reading.clone().open(vec![path.to_path_buf()])?;
+        source.fill(|_, _| {})?;
+        let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let Some(timeline) = source.own_timeline(0, name.clone())? else {
+            return Err(DetectError::UnknownRate { name });
         };
-        let store = FrameStore::open(&[path.to_path_buf()], options)?;
-        let windows = self.windows_of(&store, path)?;
+        let windows = self.cover.windows(&timeline);
         let total = windows.len();
         let mut found = Vec::new();
         for (done, window) in windows.into_iter().enumerate() {
             let mut unused = Rng::new(0, Stream::Augment, 0, 0);
-            let frames = store.window(0, &window.frames, &self.transform, &mut unused)?;
-            found.extend(self.window(Sample { frames, window }));
+            found.extend(self.window(source.show(source.fitted(window, &timeline), &mut unused)?));
             progress(done + 1, total);
         }
-        Ok(merge(&found, &self.suppression))
-    }
-
-    fn windows_of(&self, store: &FrameStore, path: &Path) -> Result<Vec<Window>, WindowError> {
-        let info = store.video(0).info();
-        let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let (frames, duration) = (info.frames, info.duration);
-        if frames == 0 || duration <= 0.0 {
-            return Err(WindowError::NoFrames { name, duration, fps: info.fps });
-        }
-        let fps = frames as f64 / duration;
-        let timeline = Timeline { video: 0, name, frames, decoded: frames, fps, duration };
-        let mut windows = self.sliding.cut(&timeline, None);
-        windows.iter_mut().for_each(|window| window.frames = self.shown.plan(window.frames, frames));
-        Ok(windows)
+        Ok(self.joined(&found))
     }
 }

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use adatad_data::atomic;
+use adatad_data::features::{Standard, StandardError};
+
+use crate::config::{Input, RunConfig};
 
 /// Where a run's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +38,10 @@ pub enum FolderError {
 }
 
 /// Files that a run makes, and that `--force` may remove.
-const MADE: [&str; 8] = [
+const MADE: [&str; 9] = [
     "config.toml",
     "classes.txt",
+    "standard.json",
     "weights.safetensors",
     "metrics.jsonl",
     "detections.json",
@@ -103,6 +107,25 @@ impl RunFolder {
     /// One class per line.
     pub fn classes(&self) -> PathBuf {
         self.path("classes.txt")
+    }
+
+    /// Mean and deviation of each channel of the training subset's features, in runs that bring them to one scale.
+    pub fn standard(&self) -> PathBuf {
+        self.path("standard.json")
+    }
+
+    /// What is in that file; none in runs that need none.
+    ///
+    /// # Errors
+    ///
+    /// The run needs it, and it is missing or damaged.
+    pub fn standard_of(&self, config: &RunConfig) -> Result<Option<Standard>, StandardError> {
+        match &config.input {
+            Input::Features(features) if features.standardise => {
+                Standard::load(&self.standard(), features.channels).map(Some)
+            }
+            Input::Features(_) | Input::Videos(_) => Ok(None),
+        }
     }
 
     /// The trained weights (their average over the last steps).

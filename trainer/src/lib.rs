@@ -23,6 +23,7 @@ pub mod results;
 pub mod schedule;
 pub mod score;
 pub mod session;
+pub mod source;
 pub mod step;
 pub mod summary;
 pub mod train;

@@ -1,4 +1,4 @@
-//! The whole model: an adapter-tuned backbone and a detector, trained end to end.
+//! The whole model: an adapter-tuned backbone and a detector, trained end to end; or a detector on stored features.
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, Representation, resample};
 use adatad_backbone::{Vit, VitConfig, init};
@@ -12,31 +12,70 @@ use rand_core::Rng;
 
 /// Clips that pass through a block at once in detection: enough to keep a processor busy, few enough to stay in its cache.
 const CLIPS_AT_ONCE: usize = 2;
+/// What the detector's features come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FeatureSource {
+    /// Frames, through a transformer.
+    Backbone {
+        /// The transformer.
+        vit: VitConfig,
+        /// What learns in it.
+        adapter: AdapterConfig,
+        /// How the frames of a window become clips.
+        representation: Representation,
+    },
+    /// Files.
+    Stored {
+        /// Channels of a time step.
+        channels: usize,
+    },
+}
+
+impl FeatureSource {
+    /// Channels of the features.
+    pub fn channels(&self) -> usize {
+        match self {
+            FeatureSource::Backbone { vit, .. } => vit.width,
+            FeatureSource::Stored { channels } => *channels,
+        }
+    }
+}
 
 /// Settings of every part of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// The transformer.
-    pub backbone: VitConfig,
-    /// What learns in it.
-    pub adapter: AdapterConfig,
+    /// What the detector's features come from.
+    pub source: FeatureSource,
     /// The detector.
     pub detector: DetectorConfig,
     /// Number of classes.
     pub classes: usize,
-    /// Length of a window in grid steps.
+    /// Length of a window in grid steps. Stored features may be longer, or shorter: then they are padded to it.
     pub window_steps: usize,
-    /// How its frames become clips.
-    pub representation: Representation,
     /// Weight of the frame loss, in training; at 0 the model has no frame head.
     pub frame_loss: f64,
 }
 
-/// Frames in, predictions out.
+/// What a model takes.
+#[derive(Debug, Clone)]
+pub enum ModelInput {
+    /// `[b, 3, f, height, width]`, bytes.
+    Frames(Tensor<5, Int>),
+    /// `[b, t, c]`.
+    Features(Tensor<3>),
+}
+
+impl From<Tensor<5, Int>> for ModelInput {
+    fn from(frames: Tensor<5, Int>) -> Self {
+        ModelInput::Frames(frames)
+    }
+}
+
+/// Frames or features in, predictions out.
 #[derive(Module, Debug)]
 pub struct AdaTad {
-    /// Frames to features.
-    pub backbone: AdaptedBackbone,
+    /// Frames to features; none in a model on stored features.
+    pub backbone: Option<AdaptedBackbone>,
     /// Features to predictions.
     pub detector: Detector,
     /// Features to the actions under way at each grid step; only guides training.
@@ -57,17 +96,39 @@ pub struct ParameterCount {
 impl AdaTad {
     /// Draws the initial weights. `device` decides whether gradients can be taken.
     pub fn init(config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let vit = Vit::init(&config.backbone, rng, device);
-        Self::around(vit, config, rng, device)
+        let vit = |vit: &VitConfig, rng: &mut dyn Rng| Vit::init(vit, rng, device);
+        Self::with(vit, config, rng, device)
+    }
+
+    /// A model whose weights will be read from elsewhere: nothing is drawn for the transformer, which is the most of it.
+    pub fn blank(config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
+        Self::with(|vit, _| Vit::blank(vit, device), config, rng, device)
     }
 
     /// Draws the initial weights of everything but the transformer, which comes from elsewhere.
     pub fn around(vit: Vit, config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let ModelConfig { backbone, adapter, detector, classes, window_steps, representation, frame_loss } = config;
+        Self::with(|_, _| vit, config, rng, device)
+    }
+
+    fn with(
+        vit: impl FnOnce(&VitConfig, &mut dyn Rng) -> Vit,
+        config: &ModelConfig,
+        rng: &mut dyn Rng,
+        device: &Device,
+    ) -> Self {
+        let ModelConfig { source, detector, classes, window_steps, frame_loss } = config;
+        let channels = source.channels();
+        let backbone = match source {
+            FeatureSource::Backbone { vit: vit_config, adapter, representation } => {
+                let vit = vit(vit_config, &mut *rng);
+                Some(AdaptedBackbone::init(vit, adapter, *representation, &mut *rng, device))
+            }
+            FeatureSource::Stored { .. } => None,
+        };
         Self {
-            backbone: AdaptedBackbone::init(vit, adapter, *representation, rng, device),
-            detector: Detector::init(detector, [backbone.width, *classes, *window_steps], rng, device),
-            frame_head: (*frame_loss > 0.0).then(|| init::linear([backbone.width, *classes], 1.0, rng, device)),
+            backbone,
+            detector: Detector::init(detector, [channels, *classes, *window_steps], rng, device),
+            frame_head: (*frame_loss > 0.0).then(|| init::linear([channels, *classes], 1.0, rng, device)),
             window_steps: *window_steps,
             frame_loss: *frame_loss,
         }
@@ -78,27 +139,34 @@ impl AdaTad {
     /// # Shapes
     ///
     /// - `tubelets`: `[b, f / 2, c]`
-    pub fn handed_over(&self, tubelets: Tensor<3>) -> Tensor<3> {
-        resample(self.backbone.features(tubelets), self.window_steps).permute([0, 2, 1])
+    pub fn handed_over(&self, backbone: &AdaptedBackbone, tubelets: Tensor<3>) -> Tensor<3> {
+        resample(backbone.features(tubelets), self.window_steps).permute([0, 2, 1])
     }
 
-    /// Features of a window at the detector's length: `[b, c, window_steps]`. Of a model without autodiff; training goes
-    /// through [`step::through`](crate::step::through).
+    /// Features of a window as the detector takes them: `[b, c, t]`. Those of frames have the length of a window, stored
+    /// ones the length they come with. Of a model without autodiff; training goes through
+    /// [`step::through`](crate::step::through).
     ///
-    /// # Shapes
+    /// # Panics
     ///
-    /// - `frames`: `[b, 3, f, height, width]`, bytes
-    pub fn features(&self, frames: Tensor<5, Int>) -> Tensor<3> {
-        self.handed_over(self.backbone.infer(frames, CLIPS_AT_ONCE))
+    /// When frames are given to a model without a backbone: a programmer's mistake.
+    pub fn features(&self, input: impl Into<ModelInput>) -> Tensor<3> {
+        match (input.into(), &self.backbone) {
+            (ModelInput::Features(features), _) => features.permute([0, 2, 1]),
+            (ModelInput::Frames(frames), Some(backbone)) => {
+                self.handed_over(backbone, backbone.infer(frames, CLIPS_AT_ONCE))
+            }
+            (ModelInput::Frames(_), None) => panic!("a model on stored features was given frames"),
+        }
     }
 
     /// Predictions at every point of the window. Of a model without autodiff.
     ///
-    /// # Shapes
+    /// # Panics
     ///
-    /// - `frames`: `[b, 3, f, height, width]`, bytes
-    pub fn forward(&self, frames: Tensor<5, Int>, mask: &Mask) -> Predictions {
-        self.detector.forward(self.features(frames), mask, None)
+    /// See [`features`](Self::features).
+    pub fn forward(&self, input: impl Into<ModelInput>, mask: &Mask) -> Predictions {
+        self.detector.forward(self.features(input), mask, None)
     }
 
     /// How well the features alone tell which actions are under way: binary cross-entropy, averaged over valid grid steps
@@ -133,9 +201,9 @@ impl AdaTad {
     /// Number of parameters in the transformer (without its position table), the adapters, and the detector with the frame
     /// head.
     pub fn parts(&self) -> [usize; 3] {
-        let AdaptedBackbone { vit, adapters, ladder, .. } = &self.backbone;
-        let table = vit.pos_embed.shape().num_elements();
         let detector = self.detector.num_params() + self.frame_head.num_params();
+        let Some(AdaptedBackbone { vit, adapters, ladder, .. }) = &self.backbone else { return [0, 0, detector] };
+        let table = vit.pos_embed.shape().num_elements();
         [vit.num_params() - table, adapters.num_params() + ladder.num_params(), detector]
     }
 

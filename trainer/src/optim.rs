@@ -11,6 +11,7 @@ use burn::optim::{AdamW, AdamWConfig, AdamWState, GradientsParams, Optimizer as 
 use burn::tensor::{Gradients, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use crate::config::is_zero;
 use crate::path::ParameterPath;
 use crate::weights::file_name;
 
@@ -23,9 +24,11 @@ pub(crate) const EPSILON: f32 = 1e-8;
 pub struct OptimizerConfig {
     /// Base rate of the detector.
     pub learning_rate: f64,
-    /// Base rate of the adapters.
+    /// Base rate of the adapters; absent where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub adapter_learning_rate: f64,
-    /// Base rate of the backbone, where it learns at all.
+    /// Base rate of the backbone; absent where it does not learn.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub backbone_learning_rate: f64,
     /// Decoupled weight decay: of all weights of backbone and adapters, and of the detector's matrices and kernels.
     pub weight_decay: f64,

@@ -1,12 +1,12 @@
 //! What a run costs before anything runs: parameters, arithmetic, memory of the weights. Exact counts, no measurement.
 
 use adatad_adapter::{AdapterConfig, TuningMode};
-use adatad_backbone::{Vit, VitConfig};
+use adatad_backbone::VitConfig;
 use adatad_data::random::{Rng, Stream};
 use burn::tensor::Device;
 use serde::Serialize;
 
-use crate::config::RunConfig;
+use crate::config::{Input, RunConfig};
 use crate::model::AdaTad;
 
 /// Bytes of a number.
@@ -50,11 +50,19 @@ pub struct WeightMemory {
 
 /// What is seen at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Input {
-    /// Frames of a window.
+pub struct Shown {
+    /// Frames of a window; none where features are stored ones.
     pub frames: usize,
     /// Pixels of each side.
     pub pixels: usize,
+}
+
+impl Shown {
+    /// That of a run.
+    pub fn of(config: &RunConfig) -> Self {
+        let frames = config.window.size * config.window.scale_factor;
+        config.input.videos().map_or(Self { frames: 0, pixels: 0 }, |videos| Self { frames, pixels: videos.crop })
+    }
 }
 
 /// What a model costs.
@@ -70,25 +78,30 @@ pub struct Plan {
 
 impl Plan {
     /// A transformer with adapters, without a detector.
-    pub fn of_backbone(vit: &VitConfig, adapter: &AdapterConfig, input: Input) -> Self {
+    pub fn of_backbone(vit: &VitConfig, adapter: &AdapterConfig, input: Shown) -> Self {
         let adapters = adapter.placed(vit.depth).len() as u64 * adapter_parameters(vit, adapter);
         Self::with(vit, adapter, input, [vit.parameters() as u64, adapters, 0])
     }
 
     /// A run with this many classes.
     pub fn of_run(config: &RunConfig, classes: usize, device: &Device) -> Self {
-        let model_config = config.model(classes);
-        let vit = Vit::blank(&model_config.backbone, device);
         // Its values do not matter: it is built so that what is counted is what would run.
-        let model =
-            AdaTad::around(vit, &model_config, &mut Rng::new(0, Stream::Init, 0, 0), &device.clone().autodiff());
+        let random = &mut Rng::new(0, Stream::Init, 0, 0);
+        let model = AdaTad::blank(&config.model(classes), random, &device.clone().autodiff());
         let [backbone, adapters, detector] = model.parts().map(|count| count as u64);
-        let frames = config.window.size * config.window.scale_factor;
-        let input = Input { frames, pixels: config.data.crop };
-        Self::with(&config.backbone, &config.adapter, input, [backbone, adapters, detector])
+        match &config.input {
+            Input::Videos(videos) => {
+                Self::with(&videos.backbone, &videos.adapter, Shown::of(config), [backbone, adapters, detector])
+            }
+            Input::Features(_) => Self {
+                params: Parameters { total: detector, frozen: 0, adapters: 0, detector, trained: detector },
+                flops: Flops { forward: 0, step: 0 },
+                memory: WeightMemory { weights: detector * F32, trained_state: detector * (TRAINED_STATE - 1) * F32 },
+            },
+        }
     }
 
-    fn with(vit: &VitConfig, adapter: &AdapterConfig, input: Input, parts: [u64; 3]) -> Self {
+    fn with(vit: &VitConfig, adapter: &AdapterConfig, input: Shown, parts: [u64; 3]) -> Self {
         let [backbone, adapters, detector] = parts;
         let learning = if adapter.backbone_learns() { backbone } else { 0 };
         let trained = learning + adapters + detector;
@@ -119,7 +132,7 @@ struct PerToken {
     adapter: u64,
 }
 
-fn flops(vit: &VitConfig, adapter: &AdapterConfig, input: Input) -> Flops {
+fn flops(vit: &VitConfig, adapter: &AdapterConfig, input: Shown) -> Flops {
     let (c, hidden) = (vit.width as u64, vit.mlp as u64);
     let side = input.pixels / vit.patch;
     let clip_tokens = (VitConfig::CLIP_TOKENS * side * side) as u64;
@@ -161,7 +174,7 @@ mod tests {
 
     #[test]
     fn counts_are_those_of_the_published_models() {
-        let input = Input { frames: 768, pixels: 160 };
+        let input = Shown { frames: 768, pixels: 160 };
         // Parameters of the adapters, and TFLOP of the forward pass on 768 frames of 160 pixels.
         let published =
             [(1_006_860, 2.32), (4_004_364, 8.05), (14_217_240, 27.42), (29_593_632, 55.77), (44_746_280, 108.2)];

@@ -10,22 +10,22 @@ use adatad_backbone::Vit;
 use adatad_backbone::weights::VitWeights;
 use adatad_data::annotation::{AnnotationError, Annotations};
 use adatad_data::classes::{ClassError, ClassList, ListFault};
-use adatad_data::frames::video_path;
+use adatad_data::features::StandardError;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::synth::{self, SynthError};
-use adatad_data::video::VideoError;
 use adatad_detector::metrics::MeanAveragePrecision;
 use burn::tensor::Device;
 use serde_json::json;
 
-use crate::config::RunConfig;
-use crate::dataset::{Dataset, DatasetError, Purpose};
+use crate::config::{Input, RunConfig, VideoInput};
+use crate::dataset::{Dataset, DatasetError, Subset};
 use crate::detect::{DetectError, Detector};
 use crate::evaluate::{Evaluated, evaluate};
 use crate::folder::{FolderError, RunFolder};
 use crate::model::{AdaTad, ParameterCount};
 use crate::observe::{Observer, Stage};
 use crate::results;
+use crate::source::{Purpose, SourceError, paths};
 use crate::step::StepPlan;
 use crate::summary::{Summary, SummaryError};
 use crate::train::{TrainError, Watch, train};
@@ -61,9 +61,12 @@ pub enum SessionError {
     /// Detection.
     #[error(transparent)]
     Detect(#[from] DetectError),
-    /// A video.
+    /// A video, or its features.
     #[error(transparent)]
-    Video(#[from] VideoError),
+    Source(#[from] SourceError),
+    /// How the channels of features are scaled.
+    #[error(transparent)]
+    Standard(#[from] StandardError),
     /// The weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -126,7 +129,11 @@ impl Session<'_> {
         classes.save(self.folder.classes())?;
         self.folder.write(&self.folder.config(), &self.config.to_toml())?;
 
-        let data = self.open(&annotations, &classes, &self.config.data.training_subset, Purpose::Training)?;
+        let subset = Subset { name: &self.config.data.training_subset, purpose: Purpose::Training, standard: None };
+        let data = self.open(&annotations, &classes, subset)?;
+        if let Some(standard) = data.standard() {
+            standard.save(&self.folder.standard())?;
+        }
         let watch = Watch { stop: self.stop, observer: self.observer };
         let model = self.model(classes.len())?;
         let parameters = model.parameters();
@@ -144,9 +151,9 @@ impl Session<'_> {
         if outcome.stopped {
             return Ok(outcome);
         }
-        let detector = Detector::new(self.config, classes.clone(), trained.model, self.device)?;
-        let subset = &self.config.data.test_subset;
-        let data = self.open(&annotations, &classes, subset, Purpose::Testing)?;
+        let detector = Detector::new(self.config, self.folder, classes.clone(), trained.model, self.device)?;
+        let subset = self.tested(&self.config.data.test_subset)?;
+        let data = self.open(&annotations, &classes, subset)?;
         let evaluated = evaluate(&detector, &data, &self.config.evaluation.tiou, self.observer)?;
         self.write_results(&data, &classes, &evaluated, &outcome)?;
         outcome.evaluated = Some(evaluated);
@@ -161,7 +168,7 @@ impl Session<'_> {
     pub fn evaluate(&self, subset: &str) -> Result<Evaluated, SessionError> {
         let detector = Detector::load(self.folder, self.device)?;
         let annotations = self.annotations()?;
-        let data = self.open(&annotations, detector.classes(), subset, Purpose::Testing)?;
+        let data = self.open(&annotations, detector.classes(), self.tested(subset)?)?;
         Ok(evaluate(&detector, &data, &self.config.evaluation.tiou, self.observer)?)
     }
 
@@ -169,21 +176,29 @@ impl Session<'_> {
     fn model(&self, classes: usize) -> Result<AdaTad, SessionError> {
         let random = &mut Rng::new(self.config.seed, Stream::Init, 0, 0);
         let (config, device) = (self.config.model(classes), &self.device.clone().autodiff());
-        let Some(given) = &self.config.weights else { return Ok(AdaTad::init(&config, random, device)) };
+        let Some(VideoInput { backbone, weights: Some(given), .. }) = self.config.input.videos() else {
+            return Ok(AdaTad::init(&config, random, device));
+        };
         let pretrained = VitWeights::open(&self.root.join(&given.backbone), given.state_dict.as_deref())?;
         // Where the file may lack something, that must be random.
         let mut vit = match given.allow_missing.is_empty() {
-            true => Vit::blank(&config.backbone, device),
-            false => Vit::init(&config.backbone, random, device),
+            true => Vit::blank(backbone, device),
+            false => Vit::init(backbone, random, device),
         };
-        pretrained.load(&mut vit, &config.backbone, &given.allow_missing)?;
+        pretrained.load(&mut vit, backbone, &given.allow_missing)?;
         Ok(AdaTad::around(vit, &config, random, device))
     }
 
     /// What learns and what does not, in plain words.
     pub fn plain_words(&self) -> Vec<String> {
-        let adapter = &self.config.adapter;
-        let backbone = match (&self.config.weights, adapter.backbone_learns()) {
+        let detector = format!("The {} detector learns.", self.config.detector.name());
+        let VideoInput { adapter, weights, shuffle_frames, .. } = match &self.config.input {
+            Input::Videos(videos) => videos,
+            Input::Features(_) => {
+                return vec!["The features are stored ones: there is no backbone.".to_owned(), detector];
+            }
+        };
+        let backbone = match (weights, adapter.backbone_learns()) {
             (None, _) => {
                 "The backbone has no pretrained weights at this size: it starts from random weights and learns too."
             }
@@ -196,19 +211,15 @@ impl Session<'_> {
             TuningMode::Ladder => "A ladder of Temporal-Informative Adapters beside it learns.",
             TuningMode::Frozen | TuningMode::Full => "It carries no adapters.",
         };
-        let mut words = vec![
-            backbone.to_owned(),
-            adapters.to_owned(),
-            format!("The {} detector learns.", self.config.detector.name()),
-        ];
-        if self.config.data.shuffle_frames {
+        let mut words = vec![backbone.to_owned(), adapters.to_owned(), detector];
+        if *shuffle_frames {
             words.push("Control: the frames of every second stand in random order, in all subsets.".to_owned());
         }
         words
     }
 
     fn generate(&self) -> Result<(), SessionError> {
-        let Some(options) = &self.config.data.synth else { return Ok(()) };
+        let Some(VideoInput { synth: Some(options), .. }) = self.config.input.videos() else { return Ok(()) };
         let annotations = self.root.join(&self.config.data.annotations);
         let folder = annotations.parent().unwrap_or(self.root);
         let options = options.options(self.config.seed);
@@ -231,11 +242,15 @@ impl Session<'_> {
         &self,
         annotations: &Annotations,
         classes: &ClassList,
-        subset: &str,
-        purpose: Purpose,
+        subset: Subset<'_>,
     ) -> Result<Dataset, DatasetError> {
         let progress = |done, total| self.observer.stage(Stage::Decode, done, total);
-        Dataset::open(self.config, self.root, annotations, classes, subset, purpose, progress)
+        Dataset::open(self.config, self.root, annotations, classes, subset, progress)
+    }
+
+    /// A subset to detect in.
+    fn tested<'s>(&self, name: &'s str) -> Result<Subset<'s>, StandardError> {
+        Ok(Subset { name, purpose: Purpose::Testing, standard: self.folder.standard_of(self.config)? })
     }
 
     fn write_results(
@@ -263,8 +278,9 @@ impl Session<'_> {
             ("Peak memory", format!("{} MiB", usage.peak_mib)),
             ("Configuration", blake3::hash(config.as_bytes()).to_hex()[..16].to_owned()),
         ];
-        let videos = self.root.join(&self.config.data.videos);
-        let paths: Vec<PathBuf> = data.videos().iter().map(|entry| video_path(&videos, &entry.name)).collect();
+        let names = data.videos().iter().map(|entry| entry.name.as_str());
+        // Features show nothing that a person would recognise.
+        let pictures = self.config.input.videos().map(|_| paths(self.config, self.root, names));
         let summary = Summary {
             title: format!("Temporal action detection: {}", folder.root().display()),
             facts: facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
@@ -272,7 +288,7 @@ impl Session<'_> {
             log: &folder.metrics(),
             classes,
             videos: data.videos(),
-            paths: &paths,
+            pictures: pictures.as_deref(),
             evaluated,
             config,
         };

@@ -11,12 +11,12 @@ use adatad_data::random::{Rng, Stream};
 use adatad_detector::losses::LossNormalizer;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use crate::batch::Batch;
-use crate::dataset::Sample;
-use crate::model::AdaTad;
+use crate::model::{AdaTad, ModelInput};
 use crate::optim::ModelGradients;
+use crate::source::Sample;
 
 /// Losses of one step, summed over its windows.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -53,24 +53,33 @@ pub struct StepPlan {
 /// graph from there on, and back. `loss` gets the features `[b, c, window_steps]`, and what is left of `rng`, from which
 /// stochastic depth is drawn first.
 ///
-/// # Shapes
-///
-/// - `frames`: `[b, 3, f, height, width]`, bytes, on the device without autodiff
+/// `input` is on the device without autodiff.
 ///
 /// # Errors
 ///
 /// A temporary file of `keep` cannot be written or read.
+///
+/// # Panics
+///
+/// When frames are given to a model without a backbone: a programmer's mistake.
 pub fn through(
     model: &AdaTad,
-    frames: Tensor<5, Int>,
+    input: impl Into<ModelInput>,
     keep: &Keep,
     mut rng: Option<&mut dyn rand_core::Rng>,
     loss: impl FnOnce(Tensor<3>, Option<&mut dyn rand_core::Rng>) -> Tensor<1>,
 ) -> Result<ModelGradients, SpillError> {
-    let backbone = model.backbone.valid();
+    let (frames, backbone) = match (input.into(), &model.backbone) {
+        (ModelInput::Frames(frames), Some(backbone)) => (frames, backbone.valid()),
+        (ModelInput::Frames(_), None) => panic!("a model on stored features was given frames"),
+        (ModelInput::Features(features), _) => {
+            let features = Tensor::from_inner(features).permute([0, 2, 1]);
+            return Ok(ModelGradients::from_backward(loss(features, rng).backward(), model));
+        }
+    };
     let (tubelets, kept) = backbone.run(frames, rng.as_deref_mut().map(|rng| rng as &mut dyn rand_core::Rng), keep)?;
     let tubelets = Tensor::from_inner(tubelets).require_grad();
-    let mut graph = loss(model.handed_over(tubelets.clone()), rng).backward();
+    let mut graph = loss(model.handed_over(&backbone, tubelets.clone()), rng).backward();
     let of_tubelets = tubelets.grad_remove(&mut graph);
     let mut gradients = GradientsParams::from_grads(graph, model);
     if let Some(of_tubelets) = of_tubelets {
@@ -98,7 +107,7 @@ pub fn gradients(
     device: &Device,
 ) -> Result<(ModelGradients, StepLosses), SpillError> {
     let inner = device.clone().inner();
-    let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::new(vec![sample], &inner)).collect();
+    let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::of(sample, &inner)).collect();
     let positives = batches.iter().map(|batch| model.detector.positives(&batch.mask, &batch.truth)).sum();
     let divisor = normalizer.update(positives);
     let windows = batches.len();
@@ -107,7 +116,7 @@ pub fn gradients(
         let model = if plan.windows_at_once > 1 { model.clone().fork(device) } else { model.clone() };
         let mut drop = Rng::new(seed.seed, Stream::Drop, seed.step, index as u64);
         let mut values = None;
-        let gradients = through(&model, batch.frames, &plan.keep, Some(&mut drop), |features, mut drop| {
+        let gradients = through(&model, batch.input, &plan.keep, Some(&mut drop), |features, mut drop| {
             let frame_loss = model.frame_loss(features.clone(), &batch.mask, &batch.truth);
             let again = drop.as_deref_mut().map(|drop| drop as &mut dyn rand_core::Rng);
             let predictions = model.detector.forward(features, &batch.mask, again);

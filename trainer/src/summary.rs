@@ -32,8 +32,8 @@ pub struct Summary<'a> {
     pub classes: &'a ClassList,
     /// The test subset.
     pub videos: &'a [VideoEntry],
-    /// Where video `i` of it is.
-    pub paths: &'a [std::path::PathBuf],
+    /// Where video `i` of it is, for pictures; none without videos.
+    pub pictures: Option<&'a [std::path::PathBuf]>,
     /// What was found in it.
     pub evaluated: &'a Evaluated,
     /// The resolved configuration.
@@ -68,7 +68,6 @@ impl Summary<'_> {
     pub fn to_html(&self) -> Result<String, SummaryError> {
         let log =
             std::fs::read_to_string(self.log).map_err(|source| SummaryError::Log { path: self.log.into(), source })?;
-        let videos = self.videos.iter().zip(self.paths).enumerate();
         let report = Report {
             title: self.title.clone(),
             facts: self.facts.clone(),
@@ -76,7 +75,7 @@ impl Summary<'_> {
             curves: curves(&log),
             scores: Some(self.scores()),
             classes: self.classes.labels().to_vec(),
-            videos: videos.map(|(i, (entry, path))| self.timeline(i, entry, path)).collect::<Result<_, _>>()?,
+            videos: (0..self.videos.len()).map(|i| self.timeline(i)).collect::<Result<_, _>>()?,
             config: self.config.clone(),
         };
         Ok(report.to_html()?)
@@ -98,7 +97,8 @@ impl Summary<'_> {
         }
     }
 
-    fn timeline(&self, index: usize, entry: &VideoEntry, path: &Path) -> Result<VideoTimeline, VideoError> {
+    fn timeline(&self, index: usize) -> Result<VideoTimeline, VideoError> {
+        let entry = &self.videos[index];
         let truth = entry.actions.iter().filter_map(|action| {
             let class = self.classes.index(&action.label).ok()?;
             Some(Span { start: action.start, end: action.end, class })
@@ -114,7 +114,7 @@ impl Summary<'_> {
             duration: entry.duration,
             truth: truth.collect(),
             predictions: predictions.collect(),
-            thumbnails: thumbnails(path)?,
+            thumbnails: self.pictures.map_or(Ok(Vec::new()), |paths| thumbnails(&paths[index]))?,
         })
     }
 }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use adatad_adapter::SpillError;
 use adatad_data::random::{Rng, Stream};
-use adatad_data::video::VideoError;
 use burn::module::Module;
 use burn::tensor::Device;
 use serde_json::json;
@@ -18,12 +17,13 @@ use serde_json::json;
 use crate::average::WeightAverage;
 use crate::checkpoint::{self, CheckpointError, Progress, State};
 use crate::config::RunConfig;
-use crate::dataset::{Dataset, Sample};
+use crate::dataset::Dataset;
 use crate::folder::RunFolder;
 use crate::model::AdaTad;
 use crate::observe::{Observer, StepReport};
 use crate::optim::Optimizer;
 use crate::schedule::WarmupCosine;
+use crate::source::{Sample, SourceError};
 use crate::step::{self, StepLosses, StepPlan, StepSeed};
 
 /// Steps whose windows are made ready ahead of training.
@@ -32,9 +32,9 @@ const AHEAD: usize = 2;
 /// Why training ended before its time.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// A training video cannot be decoded.
+    /// A training video, or its features, cannot be read.
     #[error(transparent)]
-    Video(#[from] VideoError),
+    Source(#[from] SourceError),
     /// A checkpoint cannot be written or used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -233,7 +233,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn samples(&self, step: usize) -> Result<Vec<Sample>, VideoError> {
+    fn samples(&self, step: usize) -> Result<Vec<Sample>, SourceError> {
         let (epoch, within) = (step / self.steps_per_epoch, step % self.steps_per_epoch);
         let mut order: Vec<usize> = (0..self.windows).collect();
         Rng::new(self.seed, Stream::Order, epoch as u64, 0).shuffle(&mut order);

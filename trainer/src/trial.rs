@@ -14,9 +14,9 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use adatad_adapter::SpillError;
 
 use crate::average::WeightAverage;
-use crate::dataset::Sample;
-use crate::model::{AdaTad, ModelConfig};
+use crate::model::{AdaTad, FeatureSource, ModelConfig};
 use crate::optim::{Optimizer, OptimizerConfig};
+use crate::source::{Sample, Shown};
 use crate::step::{self, StepPlan, StepSeed};
 
 /// Classes of THUMOS14.
@@ -53,12 +53,14 @@ impl Trial {
     /// The model of this trial: the THUMOS recipe.
     pub fn model(&self) -> ModelConfig {
         ModelConfig {
-            backbone: VitConfig { drop_path: 0.1, ..self.preset.config() },
-            adapter: self.adapter.clone(),
+            source: FeatureSource::Backbone {
+                vit: VitConfig { drop_path: 0.1, ..self.preset.config() },
+                adapter: self.adapter.clone(),
+                representation: Representation::Frames,
+            },
             detector: DetectorConfig::ActionFormer(ActionFormerConfig::thumos()),
             classes: CLASSES,
             window_steps: self.steps(),
-            representation: Representation::Frames,
             frame_loss: 0.0,
         }
     }
@@ -153,6 +155,6 @@ impl Ready {
             truth: (0..4).map(action).collect(),
         };
         // Moved, not copied: as in training, they are in memory once.
-        Sample { frames: std::mem::take(&mut self.frames), window }
+        Sample { shown: Shown::Frames(std::mem::take(&mut self.frames)), window }
     }
 }

@@ -41,9 +41,14 @@ pub struct Suppression {
     /// classifier) or each class is thinned out by itself.
     pub class_agnostic: bool,
     /// Moves every kept segment to the mean of the proposals that overlap it at least this much, weighted by their
-    /// scores. Only where `class_agnostic` is set: OpenTAD ignores it elsewhere, though its configs carry it.
+    /// scores. Only where `class_agnostic` or `class_voting` is set: OpenTAD ignores it elsewhere, though its configs carry
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voting_threshold: Option<f64>,
+    /// Votes where each class is thinned out by itself, too: within the class (the original ActionFormer). Never in
+    /// OpenTAD.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub class_voting: bool,
 }
 
 /// What a kept segment does to the score of one that overlaps it.
@@ -106,6 +111,7 @@ impl Suppression {
             min_score: 0.0,
             class_agnostic: false,
             voting_threshold: None,
+            class_voting: false,
         }
     }
 
@@ -169,8 +175,10 @@ impl Suppression {
         kept.truncate(self.max_segments);
 
         let mut result: Vec<_> = kept.iter().map(|kept| Segment { score: kept.score, ..segments[kept.at] }).collect();
-        if let (true, Some(threshold)) = (self.class_agnostic, self.voting_threshold) {
-            voting::vote(&mut result, segments, threshold as f32);
+        match self.voting_threshold {
+            Some(threshold) if self.class_agnostic => voting::vote(&mut result, segments, threshold as f32),
+            Some(threshold) if self.class_voting => voting::vote_by_class(&mut result, segments, threshold as f32),
+            _ => {}
         }
         result
     }

@@ -3,6 +3,8 @@
 //! Source: OpenTAD `seg_voting` (box voting in object detection, Gidaris and Komodakis 2015). Overlap is taken here
 //! without the 1e-6 of the competition, and weights are the scores before anything was lowered.
 
+use std::collections::BTreeSet;
+
 use super::select::{larger, smaller};
 use super::timeline::{BLOCK, Timeline};
 use crate::segment::Segment;
@@ -11,7 +13,7 @@ use crate::segment::Segment;
 const RUNS: usize = 8;
 
 /// Moves every segment of `kept` by the votes of `all`.
-pub(super) fn vote(kept: &mut [Segment], all: &[Segment], threshold: f32) {
+pub(super) fn vote<'a>(kept: impl IntoIterator<Item = &'a mut Segment>, all: &[Segment], threshold: f32) {
     let voters: Vec<_> = (0..all.len()).filter(|&at| all[at].is_finite()).collect();
     let timeline = Timeline::new(all, &voters);
     for segment in kept {
@@ -21,6 +23,15 @@ pub(super) fn vote(kept: &mut [Segment], all: &[Segment], threshold: f32) {
         if weight > 0.0 && start.is_finite() && end.is_finite() {
             [segment.start, segment.end] = [start, end];
         }
+    }
+}
+
+/// Moves every segment of `kept` by the votes of those of `all` that have its class.
+pub(super) fn vote_by_class(kept: &mut [Segment], all: &[Segment], threshold: f32) {
+    let classes: BTreeSet<usize> = kept.iter().map(|segment| segment.label).collect();
+    for class in classes {
+        let voters: Vec<Segment> = all.iter().copied().filter(|segment| segment.label == class).collect();
+        vote(kept.iter_mut().filter(|segment| segment.label == class), &voters, threshold);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use adatad::config::RunConfig;
-use adatad::plan::{Input, Plan as Cost};
+use adatad::plan::{Plan as Cost, Shown};
 use adatad_adapter::AdapterConfig;
 use adatad_backbone::{Preset, VitConfig};
 use adatad_data::annotation::Annotations;
@@ -63,7 +63,7 @@ impl Plan {
             }
         };
         let cost = Cost::of_run(&config, classes, &self.device.open());
-        let input = Input { frames: config.window.size * config.window.scale_factor, pixels: config.data.crop };
+        let input = Shown::of(&config);
         if self.json {
             let mut result = as_json(&cost);
             result["input"] = json!(input);
@@ -91,7 +91,7 @@ impl Plan {
             let (below, above) = ((self.frames / clip * clip).max(clip), (self.frames / clip + 1) * clip);
             anyhow::bail!("--frames {} is no multiple of {clip}; the nearest are {below} and {above}", self.frames);
         }
-        let input = Input { frames: self.frames, pixels: self.pixels };
+        let input = Shown { frames: self.frames, pixels: self.pixels };
         let tia = AdapterConfig::tia();
         if let Some(preset) = Preset::ALL.into_iter().find(|preset| preset.config().patch > self.pixels) {
             let patch = preset.config().patch;

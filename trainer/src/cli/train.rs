@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use adatad::config::RunConfig;
+use adatad::config::{Input, RunConfig};
 use adatad::folder::RunFolder;
 use adatad::observe::Observer;
 use adatad::session::{Session, scores};
@@ -133,8 +133,14 @@ impl Train {
         let mut config = RunConfig::load(run, &self.set)?;
         let folder = std::path::absolute(run).with_context(|| run.display().to_string())?;
         let folder = folder.parent().unwrap_or(&folder).to_path_buf();
-        let weights = config.weights.as_mut().map(|weights| &mut weights.backbone);
-        for path in [&mut config.data.annotations, &mut config.data.videos].into_iter().chain(weights) {
+        let weights = match &mut config.input {
+            Input::Videos(videos) => {
+                videos.videos = folder.join(&videos.videos);
+                videos.weights.as_mut().map(|weights| &mut weights.backbone)
+            }
+            Input::Features(features) => Some(&mut features.folder),
+        };
+        for path in std::iter::once(&mut config.data.annotations).chain(weights) {
             *path = folder.join(&*path);
         }
         Ok(config)

@@ -1,21 +1,25 @@
 //! Run files: what is trained on what, and how. Strict TOML, no inheritance; every key is in the file.
 
 mod error;
+mod file;
+mod input;
 mod overrides;
 
 use std::path::{Path, PathBuf};
 
-use adatad_adapter::{AdapterConfig, Representation};
+use adatad_adapter::Representation;
 use adatad_backbone::VitConfig;
-use adatad_data::synth::SynthOptions;
 use adatad_detector::DetectorConfig;
 use adatad_detector::suppression::Suppression;
 use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
 pub(crate) use error::nearest;
+pub use input::{AugmentConfig, CropKind, FeatureInput, Input, SynthConfig, VideoInput, WeightsConfig};
 
-use crate::model::ModelConfig;
+use file::RunFile;
+
+use crate::model::{FeatureSource, ModelConfig};
 use crate::optim::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
 
@@ -23,22 +27,16 @@ use crate::schedule::ScheduleConfig;
 pub const DEMONSTRATION: &str = include_str!("../../presets/demo.toml");
 
 /// Everything a run depends on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunConfig {
     /// Decides every random draw: generated videos, initial weights, order, windows, augmentation, stochastic depth.
     pub seed: u64,
-    /// Videos and labels.
+    /// Labels and subsets.
     pub data: DataConfig,
+    /// Videos and a backbone, or stored features.
+    pub input: Input,
     /// What is seen at once.
     pub window: WindowConfig,
-    /// The video transformer.
-    pub backbone: VitConfig,
-    /// Its pretrained weights; without them it starts from random weights, and must learn.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<WeightsConfig>,
-    /// What learns in it.
-    pub adapter: AdapterConfig,
     /// The detector.
     pub detector: DetectorConfig,
     /// Learning rates.
@@ -51,74 +49,17 @@ pub struct RunConfig {
     pub evaluation: EvaluationConfig,
 }
 
-/// Videos and labels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+/// Labels and subsets.
+#[derive(Debug, Clone, PartialEq)]
 pub struct DataConfig {
     /// Annotations in the ActivityNet layout. Relative paths start at the run file's folder.
     pub annotations: PathBuf,
-    /// Folder of the videos; video `NAME` of the annotations is `NAME.mp4` there.
-    pub videos: PathBuf,
     /// Subset to learn from.
     pub training_subset: String,
     /// Subset watched while training.
     pub validation_subset: String,
     /// Subset the final figures are measured on.
     pub test_subset: String,
-    /// Puts the frames of every second in random order, in all subsets: a control that shows what is learned from the
-    /// order of frames.
-    pub shuffle_frames: bool,
-    /// The shorter side every frame is resized to, in pixels.
-    pub short_side: usize,
-    /// The square that the model sees, in pixels: central in evaluation.
-    pub crop: usize,
-    /// How training windows are varied.
-    pub augment: AugmentConfig,
-    /// Memory for decoded frames, in MiB; videos that do not fit are decoded again for every window.
-    pub cache_mib: usize,
-    /// Generates the data set first: the demonstration.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub synth: Option<SynthConfig>,
-}
-
-/// How training windows are varied: drawn once per window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct AugmentConfig {
-    /// Which square of the resized frame is seen.
-    pub crop: CropKind,
-    /// Probability of swapping left and right.
-    pub flip: f64,
-    /// Brightness is multiplied by up to 1 +- this.
-    pub brightness: f64,
-    /// Contrast is multiplied by up to 1 +- this.
-    pub contrast: f64,
-}
-
-/// Which square of a frame is seen in training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CropKind {
-    /// The middle.
-    Centre,
-    /// Anywhere.
-    Random,
-    /// A rectangle of random area and shape, stretched.
-    Resized,
-}
-
-/// The generated data set: `adatad_data::synth` draws it from the run's seed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct SynthConfig {
-    /// Number of training videos.
-    pub training: usize,
-    /// Number of validation videos.
-    pub validation: usize,
-    /// Number of test videos.
-    pub test: usize,
-    /// Shortest and longest video, in seconds.
-    pub seconds: (f64, f64),
 }
 
 /// What is seen at once.
@@ -129,7 +70,8 @@ pub struct WindowConfig {
     pub size: usize,
     /// Frames of the video per grid step.
     pub feature_stride: usize,
-    /// Frames shown per grid step.
+    /// Frames shown per grid step; always 1 for stored features.
+    #[serde(default = "one")]
     pub scale_factor: usize,
     /// Whether the window is cut into adjacent clips, or each grid step has a clip of its own.
     #[serde(default)]
@@ -139,22 +81,10 @@ pub struct WindowConfig {
     pub snippet_interval: usize,
     /// Share of an action that must lie in a training window for it to be taught.
     pub truncation_threshold: f64,
-    /// Share of a window that the next one sees again, in detection.
-    pub overlap: f64,
-}
-
-/// Pretrained weights of the backbone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct WeightsConfig {
-    /// A file (PyTorch or safetensors) or a folder from Hugging Face. Relative paths start at the run file's folder.
-    pub backbone: PathBuf,
-    /// Which dict of tensors in the file; by default averaged weights are taken before others.
+    /// Share of a window that the next one sees again, in detection. Absent, which only stored features may be: the whole
+    /// recording is one window, whatever its length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_dict: Option<String>,
-    /// Parameters that the file may lack: they keep their random initial values.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub allow_missing: Vec<String>,
+    pub overlap: Option<f64>,
 }
 
 /// From predictions to segments.
@@ -165,6 +95,9 @@ pub struct InferenceConfig {
     pub pre_nms_threshold: f64,
     /// At most this many segments per window.
     pub pre_nms_top_k: usize,
+    /// Segments shorter than this are left out, in seconds: 0.05 in the original ActionFormer, 0 in OpenTAD.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub min_duration: f64,
     /// Suppression over all windows of a video.
     pub suppression: Suppression,
 }
@@ -179,6 +112,10 @@ pub struct EvaluationConfig {
 
 fn one() -> usize {
     1
+}
+
+pub(crate) fn is_zero(value: &f64) -> bool {
+    value.abs() < f64::MIN_POSITIVE
 }
 
 impl RunConfig {
@@ -209,15 +146,16 @@ impl RunConfig {
     pub fn parse(text: &str, origin: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
         // Editors on some systems begin a file with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let config: Self = toml::from_str(text).map_err(|error| ConfigError::syntax(origin, text, &error))?;
-        let config = overrides::apply(config, overrides)?;
-        config.check().map_err(|reason| ConfigError::Invalid { origin: origin.into(), reason })?;
+        let invalid = |reason| ConfigError::Invalid { origin: origin.into(), reason };
+        let file: RunFile = toml::from_str(text).map_err(|error| ConfigError::syntax(origin, text, &error))?;
+        let config = overrides::apply(file.try_into().map_err(invalid)?, overrides)?;
+        config.check().map_err(invalid)?;
         Ok(config)
     }
 
     /// The file that would give this configuration.
     pub fn to_toml(&self) -> String {
-        match toml::to_string(self) {
+        match toml::to_string(&RunFile::from(self)) {
             Ok(text) => text,
             Err(error) => unreachable!("a run configuration is plain data: {error}"),
         }
@@ -231,42 +169,39 @@ impl RunConfig {
     /// The model of this run.
     pub fn model(&self, classes: usize) -> ModelConfig {
         ModelConfig {
-            backbone: self.backbone.clone(),
-            adapter: self.adapter.clone(),
+            source: match &self.input {
+                Input::Videos(videos) => FeatureSource::Backbone {
+                    vit: videos.backbone.clone(),
+                    adapter: videos.adapter.clone(),
+                    representation: self.window.representation,
+                },
+                Input::Features(features) => {
+                    FeatureSource::Stored { channels: features.layout(self.window.feature_stride).step_channels() }
+                }
+            },
             detector: self.detector.clone(),
             classes,
-            window_steps: self.window.size,
-            representation: self.window.representation,
+            window_steps: self.least_steps(),
             frame_loss: self.schedule.frame_loss,
         }
     }
 
+    /// Length in grid steps to which shorter windows are padded: the window's, but where the detector cannot see how much
+    /// padding there is. Stored features then come with as much as it needs.
+    pub fn least_steps(&self) -> usize {
+        match self.input {
+            Input::Features(_) if !self.detector.sees_padding() => self.detector.coarsest_stride(),
+            Input::Features(_) | Input::Videos(_) => self.window.size,
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
-        let say = |e: &dyn std::fmt::Display| e.to_string();
-        self.backbone.check().map_err(|e| say(&e))?;
-        self.adapter.check(self.backbone.width, self.backbone.depth).map_err(|e| say(&e))?;
-        self.detector.check(self.window.size).map_err(|e| say(&e))?;
+        match &self.input {
+            Input::Videos(videos) => videos.check().and_then(|()| self.check_video_window(videos))?,
+            Input::Features(features) => features.check().and_then(|()| self.check_feature_window())?,
+        }
+        self.detector.check(self.window.size).map_err(|e| e.to_string())?;
         self.inference.suppression.check().map_err(|e| format!("inference.suppression: {e}"))?;
-        if self.weights.is_none() && !self.adapter.backbone_learns() {
-            return Err(
-                "the backbone is frozen (adapter.train-backbone is false), but has no pretrained weights: give \
-                        weights.backbone = \"FILE\", or let it learn"
-                    .into(),
-            );
-        }
-        let clip = VitConfig::CLIP_FRAMES;
-        let frames = self.window.size * self.window.scale_factor;
-        let snippets = self.window.representation == Representation::Snippets;
-        if snippets && self.window.scale_factor != 1 {
-            let factor = self.window.scale_factor;
-            return Err(format!("window.scale-factor is {factor}; with representation `snippets` it must be 1"));
-        }
-        if frames == 0 || (!snippets && !frames.is_multiple_of(clip)) {
-            let (below, above) = ((frames / clip * clip).max(clip), (frames / clip + 1) * clip);
-            return Err(format!(
-                "window.size * window.scale-factor is {frames} frames, not a multiple of {clip}; the nearest are {below} and {above}"
-            ));
-        }
         let positive = |name: &str, value: f64| match value {
             v if v.is_finite() && v >= 0.0 => Ok(()),
             v => Err(format!("{name} is {v}; it must be a number from 0 up")),
@@ -276,6 +211,7 @@ impl RunConfig {
         positive("optimizer.backbone-learning-rate", self.optimizer.backbone_learning_rate)?;
         positive("optimizer.weight-decay", self.optimizer.weight_decay)?;
         positive("schedule.final-rate", self.schedule.final_rate)?;
+        positive("inference.min-duration", self.inference.min_duration)?;
         if self.optimizer.clip_norm.is_nan() || self.optimizer.clip_norm <= 0.0 {
             return Err(format!("optimizer.clip-norm is {}; it must be positive", self.optimizer.clip_norm));
         }
@@ -286,20 +222,12 @@ impl RunConfig {
             ("schedule.epochs", self.schedule.epochs),
             ("schedule.batch", self.schedule.batch),
             ("schedule.windows-per-video", self.schedule.windows_per_video),
-            ("data.crop", self.data.crop),
+            ("window.feature-stride", self.window.feature_stride),
             ("window.snippet-interval", self.window.snippet_interval),
         ] {
             if value == 0 {
                 return Err(format!("{name} is 0; it must be at least 1"));
             }
-        }
-        if self.data.crop > self.data.short_side {
-            let (crop, side) = (self.data.crop, self.data.short_side);
-            return Err(format!("data.crop is {crop}, larger than data.short-side = {side}"));
-        }
-        if self.data.crop < self.backbone.patch {
-            let (crop, patch) = (self.data.crop, self.backbone.patch);
-            return Err(format!("data.crop is {crop}; it holds no patch of backbone.patch = {patch} pixels"));
         }
         if self.evaluation.tiou.is_empty() || self.evaluation.tiou.iter().any(|t| !(*t > 0.0 && *t <= 1.0)) {
             return Err(format!(
@@ -309,12 +237,58 @@ impl RunConfig {
         }
         Ok(())
     }
-}
 
-impl SynthConfig {
-    /// The generator's options for a run with this seed.
-    pub fn options(&self, seed: u64) -> SynthOptions {
-        let Self { training, validation, test, seconds } = *self;
-        SynthOptions { seed, training, validation, test, seconds, ..SynthOptions::default() }
+    fn check_video_window(&self, videos: &VideoInput) -> Result<(), String> {
+        let WindowConfig { size, scale_factor, overlap, representation, .. } = self.window;
+        if overlap.is_none() {
+            return Err("`window.overlap` is missing; 0.5 is usual, and only stored features may do without".into());
+        }
+        let OptimizerConfig { adapter_learning_rate, backbone_learning_rate, .. } = self.optimizer;
+        for (name, learns, rate) in [
+            ("adapter", !videos.adapter.placed(videos.backbone.depth).is_empty(), adapter_learning_rate),
+            ("backbone", videos.adapter.backbone_learns(), backbone_learning_rate),
+        ] {
+            if learns && is_zero(&rate) {
+                return Err(format!("optimizer.{name}-learning-rate is 0 or missing, but the {name} is to learn"));
+            }
+        }
+        let clip = VitConfig::CLIP_FRAMES;
+        let frames = size * scale_factor;
+        let snippets = representation == Representation::Snippets;
+        if snippets && scale_factor != 1 {
+            return Err(format!("window.scale-factor is {scale_factor}; with representation `snippets` it must be 1"));
+        }
+        if frames == 0 || (!snippets && !frames.is_multiple_of(clip)) {
+            let (below, above) = ((frames / clip * clip).max(clip), (frames / clip + 1) * clip);
+            return Err(format!(
+                "window.size * window.scale-factor is {frames} frames, not a multiple of {clip}; the nearest are {below} and {above}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// What says how frames are shown has no meaning where none are.
+    fn check_feature_window(&self) -> Result<(), String> {
+        let WindowConfig { scale_factor, snippet_interval, representation, .. } = self.window;
+        for (name, value) in [("window.scale-factor", scale_factor), ("window.snippet-interval", snippet_interval)] {
+            if value != 1 {
+                return Err(format!("{name} is {value}; with [data.features] it must be 1 or absent"));
+            }
+        }
+        if representation != Representation::default() {
+            return Err("window.representation is about frames; with [data.features] leave it out".into());
+        }
+        let OptimizerConfig { adapter_learning_rate, backbone_learning_rate, .. } = self.optimizer;
+        for (name, rate) in [("adapter", adapter_learning_rate), ("backbone", backbone_learning_rate)] {
+            if !is_zero(&rate) {
+                return Err(format!(
+                    "optimizer.{name}-learning-rate is {rate}; with [data.features] it must be absent"
+                ));
+            }
+        }
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use toml::{Table, Value};
 
 use super::error::{nearest, with_nearest};
+use super::file::RunFile;
 use super::{ConfigError, RunConfig};
 
 /// Applies overrides in order; each must name an existing key.
@@ -14,7 +15,8 @@ pub(super) fn apply(config: RunConfig, overrides: &[String]) -> Result<RunConfig
         let (key, value) = (key.trim(), parse_value(value.trim()));
         let mut table = table(&config);
         put(&mut table, key, value).map_err(&wrong)?;
-        config = table.try_into().map_err(|error: toml::de::Error| wrong(with_nearest(error.message())))?;
+        let file: RunFile = table.try_into().map_err(|error: toml::de::Error| wrong(with_nearest(error.message())))?;
+        config = file.try_into().map_err(wrong)?;
     }
     Ok(config)
 }
@@ -31,7 +33,7 @@ pub(super) fn differences(old: &RunConfig, new: &RunConfig) -> Vec<String> {
 }
 
 fn table(config: &RunConfig) -> Table {
-    match Table::try_from(config) {
+    match Table::try_from(RunFile::from(config)) {
         Ok(table) => table,
         Err(error) => unreachable!("a run configuration is plain data: {error}"),
     }

@@ -8,7 +8,7 @@ use adatad_detector::tridet::{Downsampling, SgpKernel, TriDetConfig};
 use serde_json::Value;
 
 use super::unusable::Unusable;
-use crate::model::ModelConfig;
+use crate::model::{FeatureSource, ModelConfig};
 use crate::optim::OptimizerConfig;
 
 /// A model on frames.
@@ -22,8 +22,8 @@ pub(super) fn model(description: &Value) -> Result<ModelConfig, Unusable> {
     };
     let mode = if with_adapter.is_empty() { TuningMode::Frozen } else { TuningMode::Tia };
     let ratio = vit["adapter_mlp_ratio"].as_f64().unwrap_or(0.25);
-    Ok(ModelConfig {
-        backbone: VitConfig {
+    let source = FeatureSource::Backbone {
+        vit: VitConfig {
             width,
             depth,
             heads: size(vit, "num_heads")?,
@@ -39,10 +39,13 @@ pub(super) fn model(description: &Value) -> Result<ModelConfig, Unusable> {
             reduction: (1.0 / ratio).round() as usize,
             ..AdapterConfig::tia()
         },
+        representation: Representation::Frames,
+    };
+    Ok(ModelConfig {
+        source,
         detector: detector(description)?,
         classes: classes(description)?,
         window_steps: window_steps(description)?,
-        representation: Representation::Frames,
         frame_loss: 0.0,
     })
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use adatad_adapter::{AdapterConfig, Keep, Representation, clips};
-use adatad_backbone::{BlockDraw, Preset, Vit, VitConfig, normalise};
+use adatad_backbone::{BlockDraw, Preset, VitConfig, normalise};
 use adatad_data::random::{Rng, Stream};
 use adatad_detector::actionformer::ActionFormerConfig;
 use adatad_detector::mask::Mask;
@@ -17,7 +17,7 @@ use super::describe::{number, size};
 use super::fixture::{Tensors, numbers, read_json};
 use super::score::Score;
 use super::unusable::Unusable;
-use crate::model::{AdaTad, ModelConfig};
+use crate::model::{AdaTad, FeatureSource, ModelConfig};
 use crate::optim::parameters_by_file_name;
 use crate::path::ParameterPath;
 use crate::step;
@@ -40,8 +40,7 @@ pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Scor
     let config = config(tensors.get("pred/feature64")?.shape()[1], depth, t, classes)?;
 
     let autodiff = &device.clone().autodiff();
-    let vit = Vit::blank(&config.backbone, autodiff);
-    let model = AdaTad::around(vit, &config, &mut Rng::new(0, Stream::Init, 0, 0), autodiff);
+    let model = AdaTad::blank(&config, &mut Rng::new(0, Stream::Init, 0, 0), autodiff);
     let model = model.map(&mut Formula { salt, path: ParameterPath::default(), in_linear: false });
     let bytes = frames(salt, [3, t, pixels, pixels]);
     let frames = |device: &Device| -> Tensor<5, Int> {
@@ -113,12 +112,14 @@ fn config(width: usize, depth: usize, window_steps: usize, classes: usize) -> Re
     let published = Preset::ALL.map(Preset::config).into_iter().find(|c| (c.width, c.depth) == (width, depth));
     let published = published.ok_or_else(|| Unusable(format!("no published size has width {width}, depth {depth}")))?;
     Ok(ModelConfig {
-        backbone: VitConfig { drop_path: 0.0, ..published },
-        adapter: AdapterConfig::tia(),
+        source: FeatureSource::Backbone {
+            vit: VitConfig { drop_path: 0.0, ..published },
+            adapter: AdapterConfig::tia(),
+            representation: Representation::Frames,
+        },
         detector: DetectorConfig::ActionFormer(ActionFormerConfig::thumos()),
         classes,
         window_steps,
-        representation: Representation::Frames,
         frame_loss: 0.0,
     })
 }
@@ -144,7 +145,7 @@ fn first_values(model: &AdaTad, tensors: &Tensors, score: &mut Score) -> Result<
 /// Mean and root mean square after each block.
 fn blocks(model: &AdaTad, frames: Tensor<5, Int>, sidecar: &Value, score: &mut Score) -> Result<(), Unusable> {
     let [b, _, f, height, width] = frames.dims();
-    let backbone = &model.backbone;
+    let Some(backbone) = &model.backbone else { return Err(Unusable("the model has no backbone".into())) };
     let [h, w] = backbone.vit.grid(height, width);
     let mut x = backbone.vit.embed(normalise(clips(frames)));
     let shape = x.dims();

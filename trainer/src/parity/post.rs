@@ -83,6 +83,7 @@ fn suppression(nms: &Value) -> Result<Suppression, Unusable> {
         min_score: or_zero("min_score"),
         class_agnostic: nms["multiclass"] == false,
         voting_threshold: nms["voting_thresh"].as_f64().filter(|&threshold| threshold > 0.0),
+        class_voting: false,
     })
 }
 

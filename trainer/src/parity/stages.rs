@@ -14,7 +14,7 @@ const BACKBONE: &str = "stage/backbone.model.backbone";
 
 pub(super) fn backbone(model: &AdaTad, fixture: &Fixture, device: &Device, score: &mut Score) -> Result<(), Unusable> {
     let mut found: Vec<(String, TensorData)> = Vec::new();
-    let backbone = &model.backbone;
+    let Some(backbone) = &model.backbone else { return Err(Unusable("the model has no backbone".into())) };
     let frames = fixture.io.frames("in/frames", device)?;
     let [b, _, f, height, width] = frames.dims();
     let clips: Tensor<5> = normalise(clips(frames));

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use adatad_adapter::Keep;
-use adatad_backbone::Vit;
 use adatad_data::random::{Rng, Stream};
 use adatad_detector::losses::Losses;
 use adatad_detector::mask::Mask;
@@ -103,7 +102,7 @@ pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Scor
     let autodiff = &device.clone().autodiff();
     if fixture.has("in/frames") {
         let config = describe::model(description)?;
-        let model = AdaTad::around(Vit::blank(&config.backbone, autodiff), &config, any, autodiff);
+        let model = AdaTad::blank(&config, any, autodiff);
         let model = filled(model, &weights)?;
         stages::backbone(&model.valid(), &fixture, device, score)?;
         compare(model, &config.detector, &fixture, device, score)

@@ -79,11 +79,12 @@ impl Check {
         let beside = |path: &Path| path.parent().unwrap_or(Path::new("")).to_path_buf();
         let mut subsets = self.subset.clone();
         if self.data.extension().is_some_and(|extension| extension == "toml") {
-            let data = RunConfig::load(&self.data, &[])?.data;
+            let RunConfig { data, input, .. } = RunConfig::load(&self.data, &[])?;
             let folder = beside(&self.data);
             subsets.extend([data.training_subset, data.validation_subset, data.test_subset]);
-            let videos = self.videos.clone().unwrap_or_else(|| folder.join(data.videos));
-            return Ok(Target { labels: folder.join(data.annotations), videos: Some(videos), subsets });
+            let of_run = input.videos().map(|input| folder.join(&input.videos));
+            let videos = self.videos.clone().or(of_run);
+            return Ok(Target { labels: folder.join(data.annotations), videos, subsets });
         }
         let usual = Some(beside(&self.data).join("videos")).filter(|folder| folder.is_dir());
         Ok(Target { labels: self.data.clone(), videos: self.videos.clone().or(usual), subsets })
