@@ -12,4 +12,5 @@ pub mod random;
 pub mod synth;
 pub mod transform;
 pub mod video;
+pub mod video_scores;
 pub mod window;

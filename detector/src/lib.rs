@@ -4,8 +4,10 @@
 //! slices, with no tensor type.
 
 pub mod actionformer;
+pub mod classifier;
 pub mod conv;
 pub mod decode;
+pub mod gtad;
 pub mod losses;
 pub mod mask;
 pub mod merge;

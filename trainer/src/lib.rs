@@ -19,6 +19,7 @@ pub mod parity;
 pub mod plan;
 pub mod report;
 pub mod results;
+pub mod rule;
 pub mod schedule;
 pub mod session;
 pub mod step;

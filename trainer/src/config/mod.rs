@@ -278,6 +278,9 @@ impl RunConfig {
         if self.optimizer.clip_norm.is_nan() || self.optimizer.clip_norm <= 0.0 {
             return Err(format!("optimizer.clip-norm is {}; it must be positive", self.optimizer.clip_norm));
         }
+        if let Some(falls) = self.schedule.falls.as_ref().filter(|falls| !(falls.factor > 0.0 && falls.factor <= 1.0)) {
+            return Err(format!("schedule.falls.factor is {}; it must lie in 0..=1, 0 left out", falls.factor));
+        }
         if !(0.0..1.0).contains(&self.schedule.average_decay) {
             return Err(format!("schedule.average-decay is {}; it must lie in 0..1", self.schedule.average_decay));
         }

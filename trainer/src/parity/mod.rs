@@ -4,11 +4,17 @@
 //! safetensors, and a JSON file beside them that says what they are and how far off a correct 32-bit implementation may
 //! be. Nothing here knows the numbers of any one fixture.
 
+mod align;
+mod balance;
 mod checkpoints;
 mod describe;
 mod fixture;
 mod full;
+mod gtad;
+mod gtad_results;
+mod optim;
 mod pieces;
+mod schedule;
 mod score;
 mod unusable;
 mod whole;
@@ -66,6 +72,12 @@ enum Kind {
     Full,
     /// Single functions of the backbone.
     Pieces,
+    /// Aligned pooling along time.
+    Align,
+    /// Optimisers and the moving average.
+    Optim,
+    /// Learning rates.
+    Schedule,
     /// A transformer in Hugging Face's layout, with its hidden states.
     HuggingFace,
     /// A PyTorch file, with what it holds.
@@ -116,6 +128,9 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Ok(Kind::Whole { detector }) => detector.clone(),
         Ok(Kind::Full) => "full-size".to_owned(),
         Ok(Kind::Pieces) => "pieces".to_owned(),
+        Ok(Kind::Align) => "align1d".to_owned(),
+        Ok(Kind::Optim) => "optim".to_owned(),
+        Ok(Kind::Schedule) => "schedule".to_owned(),
         Ok(Kind::HuggingFace) => "hugging-face".to_owned(),
         Ok(Kind::Checkpoint) => "checkpoint".to_owned(),
         Ok(Kind::Unknown(kind)) => kind.clone(),
@@ -125,6 +140,9 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Kind::Whole { detector } => whole::check(folder, name, &detector, device, &mut score),
         Kind::Full => full::check(folder, name, device, &mut score),
         Kind::Pieces => pieces::check(folder, name, device, &mut score),
+        Kind::Align => align::check(folder, name, device, &mut score),
+        Kind::Optim => optim::check(folder, name, device, &mut score),
+        Kind::Schedule => schedule::check(folder, name, &mut score),
         Kind::HuggingFace => checkpoints::hugging_face(&folder.join(name), device, &mut score),
         Kind::Checkpoint => checkpoints::pth(folder, name, &mut score),
         Kind::Unknown(kind) => Err(Unusable(format!("fixtures of the kind `{kind}` are not known"))),
@@ -154,6 +172,21 @@ fn kind(folder: &Path, name: &str) -> Result<Kind, Unusable> {
     };
     if ["sinusoid.", "posinterp.", "tia.", "attn.", "interp."].into_iter().any(starts) {
         return Ok(Kind::Pieces);
+    }
+    let first = match &sidecar["cases"] {
+        Value::Object(cases) => cases.values().next(),
+        Value::Array(cases) => cases.first(),
+        _ => None,
+    };
+    let each_has = |key: &str| first.is_some_and(|case| !case[key].is_null());
+    if each_has("resolution") && each_has("sampling_ratio") {
+        return Ok(Kind::Align);
+    }
+    if each_has("lr") && each_has("iters_per_epoch") {
+        return Ok(Kind::Schedule);
+    }
+    if !sidecar["ema"].is_null() {
+        return Ok(Kind::Optim);
     }
     Ok(Kind::Unknown(name.strip_prefix("fn_").unwrap_or(name).to_owned()))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use adatad_adapter::clips;
+use adatad_adapter::{AdaptedBackbone, clips};
 use adatad_backbone::{Vit, normalise};
 use adatad_data::random::{Rng, Stream};
 use adatad_detector::actionformer::{ActionFormer, Predictions};
@@ -18,7 +18,8 @@ use super::fixture::{Fixture, numbers};
 use super::score::Score;
 use super::unusable::Unusable;
 use crate::model::AdaTad;
-use crate::optim::{EPSILON, ModelGradients, Optimizer, OptimizerConfig, parameters_by_file_name};
+use crate::optim::{ModelGradients, Optimizer, OptimizerConfig, parameters_by_file_name};
+use crate::rule::EPSILON;
 use crate::weights;
 
 /// Where the backbone's stages are found.
@@ -58,9 +59,9 @@ impl Whole for OnFeatures {
 }
 
 /// What a model is to find: per video, actions in grid steps.
-struct Given {
-    mask: Mask,
-    truth: Vec<Vec<Truth>>,
+pub(super) struct Given {
+    pub(super) mask: Mask,
+    pub(super) truth: Vec<Vec<Truth>>,
 }
 
 pub(super) fn check(
@@ -70,6 +71,9 @@ pub(super) fn check(
     device: &Device,
     score: &mut Score,
 ) -> Result<(), Unusable> {
+    if detector == "gtad" {
+        return super::gtad::check(folder, name, device, score);
+    }
     if detector != "actionformer" {
         return Err(Unusable(format!("the detector `{detector}` is not supported")));
     }
@@ -83,7 +87,7 @@ pub(super) fn check(
         let config = describe::model(description)?;
         let model = AdaTad::around(Vit::blank(&config.backbone, autodiff), &config, any, autodiff);
         let model = filled(model, &weights)?;
-        stages(&model.valid(), &fixture, device, score)?;
+        stages(&model.valid().backbone, &fixture, device, score)?;
         compare(model, &fixture, device, score)
     } else {
         let config = describe::detector(description)?;
@@ -94,7 +98,7 @@ pub(super) fn check(
     }
 }
 
-fn filled<M: Whole>(mut model: M, path: &Path) -> Result<M, Unusable> {
+pub(super) fn filled<M: Module + ModuleSnapshot>(mut model: M, path: &Path) -> Result<M, Unusable> {
     let unused = weights::load(&mut model, path).map_err(|error| Unusable(error.to_string()))?;
     // The classification norm is never applied; the loss normaliser is no weight.
     match unused.iter().find(|name| !name.contains("fc_norm") && !name.contains("loss_normalizer")) {
@@ -104,9 +108,13 @@ fn filled<M: Whole>(mut model: M, path: &Path) -> Result<M, Unusable> {
 }
 
 /// What each part of the backbone hands on.
-fn stages(model: &AdaTad, fixture: &Fixture, device: &Device, score: &mut Score) -> Result<(), Unusable> {
+pub(super) fn stages(
+    backbone: &AdaptedBackbone,
+    fixture: &Fixture,
+    device: &Device,
+    score: &mut Score,
+) -> Result<(), Unusable> {
     let mut found: Vec<(String, TensorData)> = Vec::new();
-    let backbone = &model.backbone;
     let frames = fixture.io.frames("in/frames", device)?;
     let [b, _, f, height, width] = frames.dims();
     let clips: Tensor<5> = normalise(clips(frames));
@@ -221,7 +229,12 @@ fn compare<M: Whole>(mut model: M, fixture: &Fixture, device: &Device, score: &m
 /// An Adam step is the rate times `g / (|g| + epsilon)` at first. Where the gradient is as small as epsilon, an error far
 /// within its tolerance changes the step: by the slope `epsilon / (|g| + epsilon)^2` times the error, and at most by twice
 /// the rate. Elsewhere this is nothing.
-fn unknown_step(fixture: &Fixture, settings: &OptimizerConfig, name: &str, steps: usize) -> Result<Vec<f64>, Unusable> {
+pub(super) fn unknown_step(
+    fixture: &Fixture,
+    settings: &OptimizerConfig,
+    name: &str,
+    steps: usize,
+) -> Result<Vec<f64>, Unusable> {
     let gradient = format!("grad/{name}");
     if !fixture.has(&gradient) {
         return Ok(Vec::new());
@@ -260,7 +273,7 @@ fn predicted(predictions: &Predictions, mask: &Mask, fixture: &Fixture, score: &
     Ok(())
 }
 
-fn given(fixture: &Fixture) -> Result<Given, Unusable> {
+pub(super) fn given(fixture: &Fixture) -> Result<Given, Unusable> {
     let masks = fixture.io.get("in/masks")?;
     let [b, t] = masks.shape()[..] else {
         return Err(Unusable(format!("`in/masks` is {:?}, expected is [b, t]", masks.shape())));
