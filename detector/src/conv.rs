@@ -14,9 +14,6 @@ use crate::mask::Mask;
 /// Layer norms of `ConvModule`, neck and head; those inside transformer blocks have PyTorch's 1e-5.
 pub const CONV_NORM_EPSILON: f64 = 1e-6;
 
-/// How far the neighbours of [`taps`] reach: kernels of 3 look one step to each side.
-const KERNEL: usize = 3;
-
 /// Uniform within `1 / sqrt(fan_in)`: PyTorch's default for convolutions.
 fn default_uniform(fan_in: usize) -> Distribution {
     let bound = 1.0 / (fan_in as f64).sqrt();
@@ -56,7 +53,7 @@ pub enum Bias {
     Default,
 }
 
-/// A convolution along time with a kernel of 1 or 3 and zero padding.
+/// A convolution along time with an odd kernel and zero padding.
 #[derive(Module, Debug)]
 pub struct TemporalConv {
     /// `[out, in, kernel]`.
@@ -68,7 +65,7 @@ pub struct TemporalConv {
 impl TemporalConv {
     /// Draws the initial weights (PyTorch's default).
     pub fn init([inputs, outputs, kernel]: [usize; 3], bias: Bias, mut rng: &mut dyn Rng, device: &Device) -> Self {
-        assert!(kernel == 1 || kernel == KERNEL, "kernels are 1 or {KERNEL}");
+        assert!(!kernel.is_multiple_of(2), "kernels have a middle");
         let initial = default_uniform(inputs * kernel);
         let weight = TensorData::random::<f32, _, _>([outputs, inputs, kernel], initial, &mut rng);
         let bias = match bias {
@@ -84,7 +81,7 @@ impl TemporalConv {
         let [b, t, _] = x.dims();
         let weight = self.weight.val();
         let [outputs, inputs, kernel] = weight.dims();
-        let columns = if kernel == 1 { x } else { Tensor::cat(taps(x, 1, 0.0).to_vec(), 2) }; // [b, t, kernel*in]
+        let columns = if kernel == 1 { x } else { Tensor::cat(shifted(x, kernel), 2) }; // [b, t, kernel*in]
         let matrix = weight.permute([2, 1, 0]).reshape([kernel * inputs, outputs]);
         let y = linear(columns, matrix, self.bias.as_ref().map(|b| b.val()));
         assert_shape!(y, [b, t, outputs]);
@@ -92,29 +89,83 @@ impl TemporalConv {
     }
 }
 
-/// One kernel of 3 per channel, without bias.
+/// For every step of an odd kernel, the step that it sees, zero beyond the ends: `kernel` of `[b, t, c]`.
+fn shifted(x: Tensor<3>, kernel: usize) -> Vec<Tensor<3>> {
+    let [b, t, c] = x.dims();
+    let edge = Tensor::zeros([b, kernel / 2, c], &x.device());
+    let padded = Tensor::cat(vec![edge.clone(), x, edge], 1);
+    (0..kernel).map(|k| padded.clone().narrow(1, k, t)).collect()
+}
+
+/// One odd kernel per channel.
 #[derive(Module, Debug)]
 pub struct DepthwiseConv {
-    /// `[c, 1, 3]`.
+    /// `[c, 1, kernel]`.
     pub weight: Param<Tensor<3>>,
+    /// `[c]`.
+    pub bias: Option<Param<Tensor<1>>>,
     stride: usize,
 }
 
 impl DepthwiseConv {
-    /// Draws the initial weights.
+    /// Draws the initial weights of a kernel of 3 without bias.
     pub fn init(channels: usize, stride: usize, mut rng: &mut dyn Rng, device: &Device) -> Self {
-        let weight = TensorData::random::<f32, _, _>([channels, 1, KERNEL], default_uniform(KERNEL), &mut rng);
-        Self { weight: Param::from_data(weight, device), stride }
+        let weight = TensorData::random::<f32, _, _>([channels, 1, 3], default_uniform(3), &mut rng);
+        Self { weight: Param::from_data(weight, device), bias: None, stride }
+    }
+
+    /// Draws the initial weights around 0; the bias starts at 0.
+    pub fn normal([channels, kernel]: [usize; 2], deviation: f64, mut rng: &mut dyn Rng, device: &Device) -> Self {
+        assert!(!kernel.is_multiple_of(2), "kernels have a middle");
+        let normal = Distribution::Normal(0.0, deviation);
+        let weight = TensorData::random::<f32, _, _>([channels, 1, kernel], normal, &mut rng);
+        let bias = TensorData::zeros::<f32, _>([channels]);
+        Self { weight: Param::from_data(weight, device), bias: Some(Param::from_data(bias, device)), stride: 1 }
     }
 
     /// `[b, t, c] -> [b, t / stride, c]`.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let [_, _, c] = x.dims();
-        let weight = self.weight.val();
-        let tap = |k: usize| weight.clone().narrow(2, k, 1).reshape([1, 1, c]);
-        let [left, centre, right] = taps(x, self.stride, 0.0);
-        left * tap(0) + centre * tap(1) + right * tap(2)
+        depthwise(x, self.stride, self.weight.val(), self.bias.as_ref().map(|bias| bias.val()))
     }
+}
+
+fn depthwise(x: Tensor<3>, stride: usize, weight: Tensor<3>, bias: Option<Tensor<1>>) -> Tensor<3> {
+    let [c, _, kernel] = weight.dims();
+    let seen = match (kernel, stride) {
+        (1, 1) => vec![x],
+        (3, stride) => taps(x, stride, 0.0).to_vec(),
+        (kernel, _) => shifted(x, kernel),
+    };
+    let tap = |k: usize| weight.clone().narrow(2, k, 1).reshape([1, 1, c]);
+    // A sum of shifted copies: no transpose to a convolution's layout, on any backend.
+    let sum = seen.into_iter().enumerate().map(|(k, x)| x * tap(k)).reduce(|sum, term| sum + term);
+    let Some(sum) = sum else { unreachable!("a kernel has at least one tap") };
+    match bias {
+        Some(bias) => sum + bias.reshape([1, 1, c]),
+        None => sum,
+    }
+}
+
+/// `narrow(x) + wide(x)` as one convolution: kernels that read the same add up.
+///
+/// # Shapes
+///
+/// - `x`: `[b, t, c]`; both convolutions have stride 1 and a bias, or both have none
+/// - returns: `[b, t, c]`
+pub(crate) fn merged(narrow: &DepthwiseConv, wide: &DepthwiseConv, x: Tensor<3>) -> Tensor<3> {
+    let widths = [narrow, wide].map(|conv| conv.weight.val().dims()[2]);
+    let width = widths[0].max(widths[1]);
+    let widened = |conv: &DepthwiseConv| -> Tensor<3> {
+        let weight = conv.weight.val();
+        let [c, _, kernel] = weight.dims();
+        if kernel == width {
+            return weight;
+        }
+        let edge = Tensor::zeros([c, 1, (width - kernel) / 2], &weight.device());
+        Tensor::cat(vec![edge.clone(), weight, edge], 2)
+    };
+    let bias = narrow.bias.as_ref().zip(wide.bias.as_ref()).map(|(a, b)| a.val() + b.val());
+    depthwise(x, 1, widened(narrow) + widened(wide), bias)
 }
 
 /// Convolution, mask, layer norm, ReLU, mask (OpenTAD `ConvModule`).
@@ -127,10 +178,10 @@ pub struct ConvModule {
 }
 
 impl ConvModule {
-    /// Draws the initial weights of a kernel of 3.
-    pub fn init(inputs: usize, outputs: usize, rng: &mut dyn Rng, device: &Device) -> Self {
+    /// Draws the initial weights.
+    pub fn init([inputs, outputs, kernel]: [usize; 3], rng: &mut dyn Rng, device: &Device) -> Self {
         Self {
-            conv: TemporalConv::init([inputs, outputs, KERNEL], Bias::None, rng, device),
+            conv: TemporalConv::init([inputs, outputs, kernel], Bias::None, rng, device),
             norm: LayerNormConfig::new(outputs).with_epsilon(CONV_NORM_EPSILON).init(device),
         }
     }

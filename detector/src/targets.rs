@@ -33,22 +33,32 @@ impl Assignment {
     }
 }
 
+/// Which segments a point may learn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CandidateRule {
+    /// A point learns segments whose centre is within this many strides of its level; none: all it lies in.
+    pub radius: Option<f64>,
+    /// Whether it learns only the labels of segments as short as its shortest.
+    pub filter_similar: bool,
+}
+
 /// Assigns segments to points.
 ///
-/// A segment is a point's candidate when the point lies within `radius` strides of its centre (and inside it), and its
-/// farther end lies in the point's range. The shortest candidate gives the distances (the first of equals); the classes
-/// are those of every candidate as short as it, or of all candidates without `filter_similar`.
-pub fn assign(points: &[Point], truth: &[Truth], classes: usize, radius: f64, filter_similar: bool) -> Assignment {
+/// A segment is a point's candidate when the point lies inside it, near enough to its centre, and its farther end lies in
+/// the point's range. The shortest candidate gives the distances (the first of equals); the classes are those of every
+/// candidate as short as it, or of all candidates without `filter_similar`.
+pub fn assign(points: &[Point], truth: &[Truth], classes: usize, rule: &CandidateRule) -> Assignment {
     let mut assignment =
         Assignment { classes: vec![0.0; points.len() * classes], offsets: vec![[0.0; 2]; points.len()] };
+    let radius = rule.radius.map(|radius| radius as f32);
     for (p, point) in points.iter().enumerate() {
-        let candidates: Vec<&Truth> = truth.iter().filter(|t| is_candidate(point, t, radius as f32)).collect();
+        let candidates: Vec<&Truth> = truth.iter().filter(|t| is_candidate(point, t, radius)).collect();
         let length = |t: &Truth| t.end - t.start;
         let Some(shortest) = candidates.iter().copied().reduce(|a, b| if length(b) < length(a) { b } else { a }) else {
             continue;
         };
         let limit = length(shortest) + SIMILAR_LENGTH;
-        for t in candidates.iter().filter(|t| !filter_similar || length(t) <= limit) {
+        for t in candidates.iter().filter(|t| !rule.filter_similar || length(t) <= limit) {
             assignment.classes[p * classes + t.label] = 1.0;
         }
         assignment.offsets[p] =
@@ -57,12 +67,17 @@ pub fn assign(points: &[Point], truth: &[Truth], classes: usize, radius: f64, fi
     assignment
 }
 
-fn is_candidate(point: &Point, t: &Truth, radius: f32) -> bool {
+fn is_candidate(point: &Point, t: &Truth, radius: Option<f32>) -> bool {
     let (left, right) = (point.position - t.start, t.end - point.position);
-    let centre = 0.5 * (t.start + t.end);
-    let lower = (centre - radius * point.stride).max(t.start);
-    let upper = (centre + radius * point.stride).min(t.end);
-    let inside = (point.position - lower).min(upper - point.position) > 0.0;
+    let nearest_end = match radius {
+        None => left.min(right),
+        Some(radius) => {
+            let centre = 0.5 * (t.start + t.end);
+            let lower = (centre - radius * point.stride).max(t.start);
+            let upper = (centre + radius * point.stride).min(t.end);
+            (point.position - lower).min(upper - point.position)
+        }
+    };
     let reach = left.max(right);
-    inside && reach >= point.low && reach <= point.high
+    nearest_end > 0.0 && reach >= point.low && reach <= point.high
 }

@@ -6,6 +6,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
 use crate::optim::flat;
+use crate::path::ParameterPath;
 
 /// The average, by parameter path.
 #[derive(Debug, Clone)]
@@ -37,7 +38,7 @@ impl WeightAverage {
 
     /// `model` with the averaged weights in place of its own.
     pub fn apply<M: Module>(&self, model: M) -> M {
-        model.map(&mut Replace { path: Vec::new(), weights: &self.weights })
+        model.map(&mut Replace { path: ParameterPath::default(), weights: &self.weights })
     }
 }
 
@@ -56,20 +57,20 @@ pub fn averaged_whole(average: i64, now: f64, decay: f64) -> i64 {
 fn learning_weights<M: Module>(model: &M) -> BTreeMap<String, Tensor<1>> {
     #[derive(Default)]
     struct Collect {
-        path: Vec<String>,
+        path: ParameterPath,
         found: BTreeMap<String, Tensor<1>>,
     }
     impl ModuleVisitor for Collect {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.path.push(name.to_owned());
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.enter(name, container);
         }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.path.pop();
+        fn exit_module(&mut self, _: &str, container: &str) {
+            self.path.exit(container);
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let value = param.val();
             if value.is_require_grad() {
-                self.found.insert(self.path.join("."), flat(value.inner()));
+                self.found.insert(self.path.joined(), flat(value.inner()));
             }
         }
     }
@@ -79,19 +80,19 @@ fn learning_weights<M: Module>(model: &M) -> BTreeMap<String, Tensor<1>> {
 }
 
 struct Replace<'a> {
-    path: Vec<String>,
+    path: ParameterPath,
     weights: &'a BTreeMap<String, Tensor<1>>,
 }
 
 impl ModuleMapper for Replace<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        match self.weights.get(&self.path.join(".")) {
+        match self.weights.get(&self.path.joined()) {
             Some(average) => param.map(|tensor| {
                 let replaced = average.clone().reshape(tensor.shape());
                 if tensor.is_autodiff() { Tensor::from_inner(replaced).require_grad() } else { replaced }

@@ -9,7 +9,7 @@ use adatad_data::random::{Rng, Stream};
 use adatad_data::transform::Transform;
 use adatad_data::video::VideoError;
 use adatad_data::window::{Sliding, Timeline, Window, WindowError};
-use adatad_detector::decode::{DecodeConfig, decode};
+use adatad_detector::decode::DecodeConfig;
 use adatad_detector::merge::{merge, settle};
 use adatad_detector::segment::{Detection, Segment};
 use adatad_detector::suppression::Suppression;
@@ -113,7 +113,7 @@ impl Detector {
         let batch = Batch::new(vec![sample], &self.device);
         let predictions = self.model.forward(batch.frames, &batch.mask, None);
         let seconds = |grid: f32| timing.seconds(f64::from(grid)) as f32;
-        let segments = decode(&predictions, &self.decode).into_iter().flatten();
+        let segments = self.model.detector.decode(&predictions, &self.decode).into_iter().flatten();
         let segments: Vec<Segment> =
             segments.map(|s| Segment { start: seconds(s.start), end: seconds(s.end), ..s }).collect();
         settle(&segments, timing.duration())

@@ -16,6 +16,7 @@ pub mod model;
 pub mod observe;
 pub mod optim;
 pub mod parity;
+mod path;
 pub mod plan;
 pub mod report;
 pub mod results;

@@ -2,9 +2,9 @@
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, Representation, resample};
 use adatad_backbone::{Vit, VitConfig, init};
-use adatad_detector::actionformer::{ActionFormer, ActionFormerConfig, Predictions};
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
+use adatad_detector::{Detector, DetectorConfig, Predictions};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
@@ -18,7 +18,7 @@ pub struct ModelConfig {
     /// What learns in it.
     pub adapter: AdapterConfig,
     /// The detector.
-    pub detector: ActionFormerConfig,
+    pub detector: DetectorConfig,
     /// Number of classes.
     pub classes: usize,
     /// Length of a window in grid steps.
@@ -35,7 +35,7 @@ pub struct AdaTad {
     /// Frames to features.
     pub backbone: AdaptedBackbone,
     /// Features to predictions.
-    pub detector: ActionFormer,
+    pub detector: Detector,
     /// Features to the actions under way at each grid step; only guides training.
     pub frame_head: Option<Linear>,
     window_steps: usize,
@@ -63,7 +63,7 @@ impl AdaTad {
         let ModelConfig { backbone, adapter, detector, classes, window_steps, representation, frame_loss } = config;
         Self {
             backbone: AdaptedBackbone::init(vit, adapter, *representation, rng, device),
-            detector: ActionFormer::init(detector, [backbone.width, *classes, *window_steps], rng, device),
+            detector: Detector::init(detector, [backbone.width, *classes, *window_steps], rng, device),
             frame_head: (*frame_loss > 0.0).then(|| init::linear([backbone.width, *classes], 1.0, rng, device)),
             window_steps: *window_steps,
             frame_loss: *frame_loss,

@@ -10,6 +10,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use crate::path::ParameterPath;
 use crate::rule::{Moments, Rates, Rule, clip_factor};
 use crate::weights::file_name;
 
@@ -120,17 +121,17 @@ pub fn parameters_by_file_name<M: Module>(model: &M) -> BTreeMap<String, TensorD
 fn by_file_name<M: Module>(model: &M, gradients: Option<&GradientsParams>) -> BTreeMap<String, TensorData> {
     struct Collect<'a> {
         gradients: Option<&'a GradientsParams>,
-        path: Vec<String>,
+        path: ParameterPath,
         in_linear: bool,
         found: BTreeMap<String, TensorData>,
     }
     impl ModuleVisitor for Collect<'_> {
         fn enter_module(&mut self, name: &str, container: &str) {
-            self.path.push(name.to_owned());
+            self.path.enter(name, container);
             self.in_linear = container == "Struct:Linear";
         }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.path.pop();
+        fn exit_module(&mut self, _: &str, container: &str) {
+            self.path.exit(container);
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let tensor = match self.gradients {
@@ -140,11 +141,11 @@ fn by_file_name<M: Module>(model: &M, gradients: Option<&GradientsParams>) -> BT
             if let Some(tensor) = tensor {
                 let is_matrix = self.in_linear && D == 2;
                 let tensor = if is_matrix { tensor.transpose() } else { tensor };
-                self.found.insert(file_name(&self.path.join(".")), tensor.to_data());
+                self.found.insert(file_name(&self.path.joined()), tensor.to_data());
             }
         }
     }
-    let mut collect = Collect { gradients, path: Vec::new(), in_linear: false, found: BTreeMap::new() };
+    let mut collect = Collect { gradients, path: ParameterPath::default(), in_linear: false, found: BTreeMap::new() };
     model.visit(&mut collect);
     collect.found
 }
@@ -176,7 +177,7 @@ impl Optimizer {
     /// [`ModelGradients::norm`].
     pub fn step<M: Module>(&mut self, model: M, gradients: ModelGradients, norm: f64, factor: f64) -> M {
         model.map(&mut Update {
-            path: Vec::new(),
+            path: ParameterPath::default(),
             gradients: gradients.0,
             scale: clip_factor(norm, self.config.clip_norm),
             factor,
@@ -187,7 +188,7 @@ impl Optimizer {
 }
 
 struct Update<'a> {
-    path: Vec<String>,
+    path: ParameterPath,
     gradients: GradientsParams,
     scale: f64,
     factor: f64,
@@ -196,17 +197,17 @@ struct Update<'a> {
 }
 
 impl ModuleMapper for Update<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
-        let path = self.path.join(".");
+        let path = self.path.joined();
         let base = Group::of(&path).rates(self.config);
         let rates = Rates { rate: base.rate * self.factor, ..base };
         let gradient = flat(gradient) * self.scale;

@@ -23,7 +23,7 @@ pub enum Rule {
 }
 
 /// What a rule remembers of a parameter, flat.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Moments {
     /// Running means of gradient and squared gradient.
     Adam(AdamWState<1>),

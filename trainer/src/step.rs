@@ -53,6 +53,8 @@ pub fn gradients(
     let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::new(vec![sample], device)).collect();
     let positives = batches.iter().map(|batch| model.detector.positives(&batch.mask, &batch.truth)).sum();
     let divisor = normalizer.update(positives);
+    let truth: Vec<_> = batches.iter().flat_map(|batch| batch.truth.iter().cloned()).collect();
+    let goals = model.detector.goals(&truth, &mut Rng::new(seed.seed, Stream::Balance, seed.step, 0));
     let windows = batches.len();
     let run = |index: usize, batch: Batch| {
         // A copy of its own, so that the graphs of two windows share no node and no lock.
@@ -61,7 +63,10 @@ pub fn gradients(
         let features = model.features(batch.frames, Some(&mut drop));
         let frame_loss = model.frame_loss(features.clone(), &batch.mask, &batch.truth);
         let predictions = model.detector.forward(features, &batch.mask, Some(&mut drop));
-        let mut losses = model.detector.losses(&predictions, &batch.truth, |_| divisor);
+        let mut losses = match &goals {
+            Some(goals) => model.detector.losses_by_goals(&predictions, &goals[index..=index]),
+            None => model.detector.losses(&predictions, &batch.truth, divisor, &mut drop),
+        };
         let frame = match frame_loss {
             Some(loss) => loss * (1.0 / windows as f64),
             None => losses.total.zeros_like(),

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use adatad_data::random::{Rng, Stream};
 use adatad_data::video::VideoError;
-use adatad_detector::losses::LossNormalizer;
 use burn::module::Module;
 use burn::tensor::Device;
 use serde_json::json;
@@ -109,8 +108,7 @@ pub fn train(
     let plan = Plan::new(config, data)?;
     let mut average = WeightAverage::new(&model, config.schedule.average_decay);
     let mut optimizer = Optimizer::new(config.optimizer.clone());
-    let mut normalizer =
-        LossNormalizer { value: config.detector.loss_normalizer, momentum: config.detector.loss_normalizer_momentum };
+    let mut normalizer = config.detector.normalizer();
     let (mut first, mut epoch_losses, mut epoch_sum) = (0, Vec::new(), 0.0);
     if resume {
         let inner = device.clone().inner();

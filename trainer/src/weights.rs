@@ -121,7 +121,8 @@ pub fn load<M: Module + ModuleSnapshot>(module: &mut M, path: &Path) -> Result<V
         deferred(&file, renamed(&patterns, (*name).to_owned()), info.shape().to_vec(), vec![(*info).clone()])
     });
     let adapter = PyTorchToBurnAdapter.chain(ScalarAdapter { to_file: false });
-    let result = module.apply(stored.collect(), None, Some(Box::new(adapter)), false);
+    // Files do not say which kind of detector they hold.
+    let result = module.apply(stored.collect(), None, Some(Box::new(adapter)), true);
     let missing: Vec<String> = result.missing.into_iter().map(|(path, _)| path).collect();
     let wrong: Vec<String> = result.errors.iter().map(ToString::to_string).collect();
     if let Some(first) = missing.first().map(|name| format!("`{name}` is missing")).or_else(|| wrong.first().cloned()) {
@@ -141,6 +142,7 @@ pub fn save<M: Module + ModuleSnapshot>(module: &M, path: &Path) -> Result<(), W
         .remap(remapper(&TO_FILE))
         .clear_metadata() // several entries would be written in an order that differs from run to run
         .metadata("format", "pt")
+        .skip_enum_variants(true)
         .overwrite(true);
     module.save_into(&mut store).map_err(|e| WeightsError::Write { path: path.into(), reason: e.to_string() })
 }

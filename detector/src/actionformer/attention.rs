@@ -5,8 +5,10 @@ use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor, TensorData, activation, assert_shape};
 use rand_core::Rng;
 
+use super::config::ActionFormerConfig;
 use crate::conv::{Bias, DepthwiseConv, TemporalConv, strided};
 use crate::mask::Mask;
+use crate::stochastic::drop_elements;
 
 /// Added to the logits of masked keys inside a local window (the reference masks softly there, unlike the global
 /// form's minus infinity).
@@ -57,26 +59,24 @@ pub struct MaskedAttention {
     heads: usize,
     stride: usize,
     reach: Option<usize>,
+    attention_dropout: f64,
+    projection_dropout: f64,
 }
 
 impl MaskedAttention {
-    /// Draws the initial weights. `window` is the number of steps a query sees, itself in the middle.
-    pub fn init(
-        channels: usize,
-        heads: usize,
-        window: Option<usize>,
-        stride: usize,
-        rng: &mut dyn Rng,
-        device: &Device,
-    ) -> Self {
+    /// Draws the initial weights of the attention of level `level`.
+    pub fn init(config: &ActionFormerConfig, level: usize, stride: usize, rng: &mut dyn Rng, device: &Device) -> Self {
+        let c = config.channels;
         Self {
-            query: Stream::init(channels, stride, rng, device),
-            key: Stream::init(channels, stride, rng, device),
-            value: Stream::init(channels, stride, rng, device),
-            proj: pointwise(channels, channels, rng, device),
-            heads,
+            query: Stream::init(c, stride, rng, device),
+            key: Stream::init(c, stride, rng, device),
+            value: Stream::init(c, stride, rng, device),
+            proj: pointwise(c, c, rng, device),
+            heads: config.heads,
             stride,
-            reach: window.map(|window| window / 2),
+            reach: config.window(level).map(|window| window / 2),
+            attention_dropout: config.attention_dropout,
+            projection_dropout: config.projection_dropout,
         }
     }
 
@@ -84,7 +84,7 @@ impl MaskedAttention {
     ///
     /// - `x`: `[b, t, c]`
     /// - returns: `[b, t / stride, c]`, zero at padding, and its mask
-    pub fn forward(&self, x: Tensor<3>, mask: &Mask) -> (Tensor<3>, Mask) {
+    pub fn forward(&self, x: Tensor<3>, mask: &Mask, mut rng: Option<&mut dyn Rng>) -> (Tensor<3>, Mask) {
         let device = x.device();
         let [b, _, c] = x.dims();
         let head = c / self.heads;
@@ -106,8 +106,9 @@ impl MaskedAttention {
                 activation::softmax(logits + keys + band(t, reach, &device), 3) * valid.clone().unsqueeze_dim::<4>(1)
             }
         };
+        let weights = drop_elements(weights, self.attention_dropout, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
         let joined = weights.matmul(v).permute([0, 2, 1, 3]).reshape([b, t, c]);
-        let out = self.proj.forward(joined) * valid;
+        let out = drop_elements(self.proj.forward(joined), self.projection_dropout, rng) * valid;
         assert_shape!(out, [b, t, c]);
         (out, mask)
     }

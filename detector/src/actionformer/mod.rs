@@ -10,19 +10,23 @@ mod head;
 mod projection;
 
 pub use attention::MaskedAttention;
-pub use block::{AffineDropPath, PointwiseMlp, TransformerBlock};
-pub use config::{ActionFormerConfig, ActionFormerConfigError};
-pub use head::{Head, HeadOutput, Neck, Scale};
+pub use block::{PointwiseMlp, TransformerBlock};
+pub use config::{ActionFormerConfig, AttentionWindow};
+pub use head::{Head, HeadOutput};
 pub use projection::Projection;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, assert_shape};
+use burn::tensor::{Device, Tensor, activation};
 use rand_core::Rng;
 
-use crate::losses::{LossInputs, LossSettings, Losses};
+use crate::decode::{DecodeConfig, Scored, decode_points, to_vec};
+use crate::levels::Neck;
+use crate::losses::{Divisor, FocalLoss, Losses, Rows, distance_iou, select};
 use crate::mask::Mask;
-use crate::points::{Point, pyramid_points};
-use crate::targets::{Assignment, Truth, assign};
+use crate::points::Point;
+use crate::pyramid::{channels_last, padded_length};
+use crate::segment::Segment;
+use crate::targets::Truth;
 
 /// The detector.
 #[derive(Module, Debug)]
@@ -59,7 +63,7 @@ impl ActionFormer {
     ) -> Self {
         Self {
             projection: Projection::init(config, features, max_seq_len, rng, device),
-            neck: Neck::init(config, device),
+            neck: Neck::init(config.channels, config.levels(), device),
             rpn_head: Head::init(config, classes, rng, device),
             config: config.clone(),
             max_seq_len,
@@ -72,60 +76,63 @@ impl ActionFormer {
     ///
     /// - `features`: `[b, c, t]`; shorter windows are padded to the detector's length
     pub fn forward(&self, features: Tensor<3>, mask: &Mask, rng: Option<&mut dyn Rng>) -> Predictions {
-        let [b, c, t] = features.dims();
-        assert_shape!(features, [b, c, t]);
-        assert_eq!([mask.batch(), mask.steps()], [b, t], "the mask has the features' batch and length");
-        let steps = t.max(self.max_seq_len);
-        let x = features.permute([0, 2, 1]); // [b, t, c]
-        let x = match steps - t {
-            0 => x,
-            missing => {
-                let padding = Tensor::zeros([b, missing, c], &x.device());
-                Tensor::cat(vec![x, padding], 1)
-            }
-        };
-        let (levels, masks): (Vec<_>, Vec<_>) =
-            self.projection.forward(x, &mask.padded(steps), rng).into_iter().unzip();
-        let lengths: Vec<usize> = masks.iter().map(Mask::steps).collect();
+        let (x, mask) = channels_last(features, mask, self.padded_length(mask.steps()));
+        let (levels, masks): (Vec<_>, Vec<_>) = self.projection.forward(x, &mask, rng).into_iter().unzip();
         Predictions {
             output: self.rpn_head.forward(self.neck.forward(levels), &masks),
-            points: pyramid_points(&lengths, &self.config.regression_ranges),
+            points: self.config.pyramid().points(&masks),
             valid: Mask::joined(&masks, 0),
         }
     }
 
     /// Valid points that learn a class, over all windows: what the losses' normaliser counts. Needs no prediction.
     pub fn positives(&self, mask: &Mask, truth: &[Vec<Truth>]) -> usize {
-        let classes = 1 + truth.iter().flatten().map(|t| t.label).max().unwrap_or(0);
-        let lengths = (0..self.config.levels()).map(|l| self.max_seq_len.max(mask.steps()) >> l);
-        let points = pyramid_points(&lengths.collect::<Vec<_>>(), &self.config.regression_ranges);
-        let levels = std::iter::successors(Some(mask.padded(self.max_seq_len.max(mask.steps()))), |m| Some(m.halved()));
-        let valid = Mask::joined(&levels.take(self.config.levels()).collect::<Vec<_>>(), 0);
-        let assignments = self.targets(&points, truth, classes);
-        let of_window =
-            |(b, a): (usize, &Assignment)| (0..points.len()).filter(|&p| valid.row(b)[p] && a.is_positive(p)).count();
-        assignments.iter().enumerate().map(of_window).sum()
+        self.config.pyramid().positives(&mask.padded(self.padded_length(mask.steps())), truth)
     }
 
-    /// Which class and which segment every point should learn, for each window.
-    pub fn targets(&self, points: &[Point], truth: &[Vec<Truth>], classes: usize) -> Vec<Assignment> {
-        truth
-            .iter()
-            .map(|t| assign(points, t, classes, self.config.centre_radius, self.config.filter_similar))
-            .collect()
+    /// Losses against ground truth in grid steps.
+    pub fn losses(&self, predictions: &Predictions, truth: &[Vec<Truth>], divisor: Divisor) -> Losses {
+        let HeadOutput { logits, offsets } = &predictions.output;
+        let ([_, _, classes], device) = (logits.dims(), logits.device());
+        let assignments = self.config.pyramid().targets(&predictions.points, truth, classes);
+        let rows = Rows::new(&predictions.points, &predictions.valid, &assignments);
+        let scale = 1.0 / divisor.of(rows.positive.len());
+
+        let (targets, _) = rows.targets(self.config.label_smoothing, &device);
+        let classification = FocalLoss::OPENTAD.forward(select(logits.clone(), &rows.valid), targets).sum();
+        let regression = if rows.positive.is_empty() {
+            offsets.clone().sum() * 0.0 // keeps the graph
+        } else {
+            let (found, wanted) = rows.segments(&rows.positive, select(offsets.clone(), &rows.positive));
+            distance_iou(found, wanted).sum()
+        };
+        Losses::weighted(classification * scale, regression * scale, self.config.loss_weight)
     }
 
-    /// Losses against ground truth in grid steps. `normalizer` divides them; see [`Losses::positives`].
-    pub fn losses(
-        &self,
-        predictions: &Predictions,
-        truth: &[Vec<Truth>],
-        normalizer: impl FnOnce(usize) -> f64,
-    ) -> Losses {
-        let [_, _, classes] = predictions.output.logits.dims();
-        let assignments = self.targets(&predictions.points, truth, classes);
-        let settings =
-            LossSettings { label_smoothing: self.config.label_smoothing, loss_weight: self.config.loss_weight };
-        Losses::new(LossInputs { predictions, assignments: &assignments, settings }, normalizer)
+    /// Every class at every valid point as a segment in grid steps: see [`decode_points`].
+    pub fn decode(&self, predictions: &Predictions, config: &DecodeConfig) -> Vec<Vec<Segment>> {
+        let Predictions { output, points, valid } = predictions;
+        let [b, count, classes] = output.logits.dims();
+        let scores = to_vec(activation::sigmoid(output.logits.clone()));
+        let offsets = to_vec(output.offsets.clone());
+        let of_video = |video: usize| {
+            let row = |p: usize| video * count + p;
+            let scored = (0..count).filter(|&p| valid.row(video)[p]).flat_map(|p| {
+                let scores = &scores[row(p) * classes..(row(p) + 1) * classes];
+                scores.iter().enumerate().map(move |(label, &score)| Scored { point: p, label, score })
+            });
+            let kept = decode_points(scored, classes, config);
+            let segment = |Scored { point, label, score }: Scored| {
+                let distances = [offsets[row(point) * 2], offsets[row(point) * 2 + 1]];
+                let [start, end] = points[point].segment(distances);
+                Segment { start, end, label, score }
+            };
+            kept.into_iter().map(segment).collect()
+        };
+        (0..b).map(of_video).collect()
+    }
+
+    fn padded_length(&self, steps: usize) -> usize {
+        padded_length(steps, self.max_seq_len, self.config.length_unit())
     }
 }

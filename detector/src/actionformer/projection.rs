@@ -1,13 +1,18 @@
 //! From features to a pyramid: convolutions, positions, transformer blocks that halve time level by level.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rand_core::Rng;
 
-use super::block::{TransformerBlock, uniform};
+use super::block::TransformerBlock;
 use super::config::ActionFormerConfig;
 use crate::conv::ConvModule;
 use crate::mask::Mask;
+use crate::positions::positions;
+use crate::stochastic::drop_channels;
+
+/// Kernel of the convolutions before the transformer.
+const EMBED_KERNEL: usize = 3;
 
 /// The pyramid's trunk (OpenTAD `Conv1DTransformerProj`).
 #[derive(Module, Debug)]
@@ -34,10 +39,10 @@ impl Projection {
     ) -> Self {
         let c = config.channels;
         let embed = (0..config.embed_convs)
-            .map(|i| ConvModule::init(if i == 0 { features } else { c }, c, rng, device))
+            .map(|i| ConvModule::init([if i == 0 { features } else { c }, c, EMBED_KERNEL], rng, device))
             .collect();
-        let stem = (0..config.stem_blocks).map(|_| TransformerBlock::init(config, 1, rng, device)).collect();
-        let branch = (1..config.levels()).map(|_| TransformerBlock::init(config, 2, rng, device)).collect();
+        let stem = (0..config.stem_blocks).map(|_| TransformerBlock::init(config, 0, rng, device)).collect();
+        let branch = (1..config.levels()).map(|level| TransformerBlock::init(config, level, rng, device)).collect();
         Self {
             embed,
             stem,
@@ -60,7 +65,8 @@ impl Projection {
             x = conv.forward(x, &valid);
         }
         if self.absolute_positions {
-            x = x.clone() + self.positions(x.dims(), &device) * valid;
+            let [_, t, c] = x.dims();
+            x = x + positions([t, c], self.max_seq_len, &device) * valid;
         }
         let mut mask = mask.clone();
         for block in &self.stem {
@@ -73,26 +79,4 @@ impl Projection {
         }
         levels
     }
-
-    /// A sinusoid over time, divided by the root of the channels: `[1, t, c]`.
-    fn positions(&self, [_, t, c]: [usize; 3], device: &Device) -> Tensor<3> {
-        let value = |n: usize, j: usize| {
-            let angle = n as f64 * 10000f64.powf(-((j - j % 2) as f64) / c as f64);
-            let wave = if j.is_multiple_of(2) { angle.sin() } else { angle.cos() };
-            (wave as f32) / (c as f32).sqrt()
-        };
-        debug_assert!(t <= self.max_seq_len, "windows are at most {} steps", self.max_seq_len);
-        let table: Vec<f32> = (0..t).flat_map(|n| (0..c).map(move |j| value(n, j))).collect();
-        Tensor::from_data(TensorData::new(table, [1, t, c]), device)
-    }
-}
-
-/// Drops whole channels per sample (PyTorch `Dropout1d`). `[b, t, c] -> [b, t, c]`.
-fn drop_channels(x: Tensor<3>, rate: f64, rng: Option<&mut dyn Rng>) -> Tensor<3> {
-    let Some(rng) = rng.filter(|_| rate > 0.0) else { return x };
-    let [b, _, c] = x.dims();
-    let kept: Vec<f32> =
-        (0..b * c).map(|_| if uniform(rng) < rate { 0.0 } else { (1.0 / (1.0 - rate)) as f32 }).collect();
-    let device = x.device();
-    x * Tensor::from_data(TensorData::new(kept, [b, 1, c]), &device)
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{DetectorConfigError, at_least_one, positive, ranged};
+
 /// What a G-TAD is made of (OpenTAD `GTAD`, `ConvSingleProj`, `GCNeXt`, `GTADExtractor`, `PEMHead`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -50,57 +52,6 @@ pub enum ProposalScore {
     MapsAndBoundaries,
 }
 
-/// A configuration that cannot be built.
-#[derive(Debug, thiserror::Error, PartialEq)]
-pub enum GtadConfigError {
-    /// A size is zero.
-    #[error("detector.{field} is 0; it must be at least 1")]
-    Zero {
-        /// The field.
-        field: &'static str,
-    },
-    /// Groups do not divide the channels.
-    #[error("detector.{field} is {groups}, which does not divide {channels} {of}; the nearest that does is {nearest}")]
-    Groups {
-        /// The field.
-        field: &'static str,
-        /// The groups given.
-        groups: usize,
-        /// The channels to be divided.
-        channels: usize,
-        /// Which channels they are.
-        of: &'static str,
-        /// The nearest number of groups that fits.
-        nearest: usize,
-    },
-    /// More than there are time steps.
-    #[error("detector.{field} is {value}; a window has {steps} grid steps, so it is at most {steps}")]
-    Long {
-        /// The field.
-        field: &'static str,
-        /// The value given.
-        value: usize,
-        /// The window's length in grid steps.
-        steps: usize,
-    },
-    /// A kernel that the proposal head does not have.
-    #[error("detector.head-kernel is {kernel}; it must be 1 or 3")]
-    Kernel {
-        /// The kernel given.
-        kernel: usize,
-    },
-    /// A number outside its range.
-    #[error("detector.{field} is {value}; it must lie in {range}")]
-    Range {
-        /// The field.
-        field: &'static str,
-        /// The value given.
-        value: f64,
-        /// What is allowed.
-        range: &'static str,
-    },
-}
-
 impl GtadConfig {
     /// G-TAD on THUMOS-14: windows of 256 steps (OpenTAD `configs/gtad/thumos_i3d.py`).
     pub fn thumos() -> Self {
@@ -139,8 +90,8 @@ impl GtadConfig {
     /// # Errors
     ///
     /// The first field that does not fit, with the nearest values that would.
-    pub fn check(&self, features: usize, steps: usize) -> Result<(), GtadConfigError> {
-        for (field, size) in [
+    pub fn check(&self, features: usize, steps: usize) -> Result<(), DetectorConfigError> {
+        at_least_one(&[
             ("channels", self.channels),
             ("projection-groups", self.projection_groups),
             ("neighbours", self.neighbours),
@@ -150,54 +101,28 @@ impl GtadConfig {
             ("context-bins", self.context_bins),
             ("roi-channels", self.roi_channels),
             ("head-channels", self.head_channels),
-        ] {
-            if size == 0 {
-                return Err(GtadConfigError::Zero { field });
-            }
-        }
+        ])?;
         for (channels, of) in [(features, "channels of the features"), (self.channels, "detector.channels")] {
             let groups = self.projection_groups;
             if !channels.is_multiple_of(groups) {
                 let fits = |groups: &usize| features.is_multiple_of(*groups) && self.channels.is_multiple_of(*groups);
                 let nearest = (1..=self.channels).filter(fits).min_by_key(|fit| fit.abs_diff(groups)).unwrap_or(1);
-                return Err(GtadConfigError::Groups { field: "projection-groups", groups, channels, of, nearest });
+                return Err(DetectorConfigError::Groups { field: "projection-groups", groups, channels, of, nearest });
             }
         }
         for (field, value) in [("neighbours", self.neighbours), ("durations", self.durations)] {
             if value > steps {
-                return Err(GtadConfigError::Long { field, value, steps });
+                return Err(DetectorConfigError::Long { field, value, steps });
             }
         }
         if !matches!(self.head_kernel, 1 | 3) {
-            return Err(GtadConfigError::Kernel { kernel: self.head_kernel });
+            return Err(DetectorConfigError::Kernel { field: "head-kernel", kernel: self.head_kernel });
         }
-        let share = |value: f64| (0.0..=1.0).contains(&value);
-        for (field, value, ok, range) in [
-            (
-                "classification-threshold",
-                self.classification_threshold,
-                share(self.classification_threshold),
-                "0..1, ends included",
-            ),
-            ("regression-low", self.regression_low, share(self.regression_low), "0..1, ends included"),
-            (
-                "regression-high",
-                self.regression_high,
-                share(self.regression_high) && self.regression_high >= self.regression_low,
-                "regression-low..1, ends included",
-            ),
-            (
-                "regression-weight",
-                self.regression_weight,
-                self.regression_weight > 0.0 && self.regression_weight.is_finite(),
-                "the positive numbers",
-            ),
-        ] {
-            if !ok {
-                return Err(GtadConfigError::Range { field, value, range });
-            }
-        }
-        Ok(())
+        let (low, high) = (self.regression_low, self.regression_high);
+        let shares = [("classification-threshold", self.classification_threshold), ("regression-low", low)];
+        ranged(&shares, |share| (0.0..=1.0).contains(&share), "0..1, ends included")?;
+        ranged(&[("regression-high", high)], |high| (low..=1.0).contains(&high), "regression-low..1, ends included")?;
+        positive(&[("regression-weight", self.regression_weight)])
     }
 }
 
@@ -224,6 +149,6 @@ mod tests {
             "detector.projection-groups is 3, which does not divide 2048 channels of the features; the nearest that does is 2"
         );
         let even = GtadConfig { head_kernel: 2, ..thumos };
-        assert_eq!(even.check(2048, 256), Err(GtadConfigError::Kernel { kernel: 2 }));
+        assert_eq!(even.check(2048, 256), Err(DetectorConfigError::Kernel { field: "head-kernel", kernel: 2 }));
     }
 }

@@ -9,6 +9,7 @@ use super::balance::{BalanceDraws, entropy_weights, square_weights};
 use super::config::GtadConfig;
 use super::proposals::ProposalMap;
 use super::targets::WindowTargets;
+use crate::losses::Losses;
 use crate::targets::Truth;
 
 /// Share of a step that has to lie around a boundary (OpenTAD `pos_thresh`).
@@ -92,6 +93,13 @@ impl MapLosses {
         let regression = squared_error(found, &overlaps, all(|g| &g.regression_weights));
         let total = boundary.clone() + classification.clone() + regression.clone();
         Self { boundary, classification, regression, total }
+    }
+}
+
+impl From<MapLosses> for Losses {
+    /// The boundaries count as classification.
+    fn from(MapLosses { boundary, classification, regression, total }: MapLosses) -> Self {
+        Self { classification: boundary + classification, regression, total }
     }
 }
 

@@ -28,7 +28,7 @@ mod targets;
 pub use align::{Align1d, Stretch, Tap};
 pub use balance::{BalanceDraws, entropy_weights, square_weights};
 pub use boundary::{Boundary, BoundaryHead};
-pub use config::{GtadConfig, GtadConfigError, ProposalScore};
+pub use config::{GtadConfig, ProposalScore};
 pub use conv::{GroupedConv, PlaneConv, PointwiseConv};
 pub use decode::decode;
 pub use extractor::Extractor;
@@ -44,6 +44,7 @@ use burn::tensor::{Device, Tensor, assert_shape};
 use rand_core::Rng;
 
 use crate::mask::Mask;
+use crate::segment::Segment;
 use crate::targets::Truth;
 
 /// The detector.
@@ -124,6 +125,11 @@ impl Gtad {
     /// What all windows of a step should say; see [`goals`].
     pub fn goals(&self, truth: &[Vec<Truth>], draws: &BalanceDraws) -> Vec<WindowGoals> {
         goals(&self.config, self.steps, truth, draws)
+    }
+
+    /// Every proposal whose boundaries are candidates, per window; see [`decode`].
+    pub fn decode(&self, predictions: &Predictions) -> Vec<Vec<Segment>> {
+        decode(predictions, self.config.score)
     }
 
     /// Losses of some of a step's windows against their goals.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use adatad_adapter::{AdapterConfig, Representation};
 use adatad_backbone::VitConfig;
 use adatad_data::synth::SynthOptions;
-use adatad_detector::actionformer::ActionFormerConfig;
+use adatad_detector::DetectorConfig;
 use adatad_detector::suppression::Suppression;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ pub struct RunConfig {
     /// What learns in it.
     pub adapter: AdapterConfig,
     /// The detector.
-    pub detector: ActionFormerConfig,
+    pub detector: DetectorConfig,
     /// Learning rates.
     pub optimizer: OptimizerConfig,
     /// How long, and how the rate moves.
@@ -244,7 +244,7 @@ impl RunConfig {
         let say = |e: &dyn std::fmt::Display| e.to_string();
         self.backbone.check().map_err(|e| say(&e))?;
         self.adapter.check(self.backbone.width, self.backbone.depth).map_err(|e| say(&e))?;
-        self.detector.check(self.window.size).map_err(|e| say(&e))?;
+        self.detector.check([self.backbone.width, self.window.size]).map_err(|e| say(&e))?;
         self.inference.suppression.check().map_err(|e| format!("inference.suppression: {e}"))?;
         if self.weights.is_none() && !self.adapter.backbone_learns() {
             return Err(

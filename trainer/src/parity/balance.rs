@@ -108,3 +108,30 @@ fn compare(score: &mut Score, name: &str, found: &TensorData, tensors: &Tensors)
 fn single(numbers: &[f64]) -> Vec<f32> {
     numbers.iter().map(|&number| number as f32).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::fixture::read_json;
+    use super::*;
+
+    type Check = fn(&Value, &Tensors, &Device, &mut Score) -> Result<(), Unusable>;
+
+    #[test]
+    fn balanced_losses_and_targets_are_those_of_the_reference() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fixtures");
+        if !folder.is_dir() {
+            eprintln!("skipped: the whole collection of fixtures is not beside this repository");
+            return;
+        }
+        for (name, check) in [("fn_losses", losses as Check), ("fn_targets", targets as Check)] {
+            let sidecar = read_json(&folder.join(format!("{name}.json"))).unwrap();
+            let tensors = Tensors::read(&folder.join(format!("{name}.safetensors"))).unwrap();
+            let mut score = Score::default();
+            let done = check(&sidecar, &tensors, &Device::flex(), &mut score);
+            let verdict = score.verdict(name, "balance".into(), done);
+            assert!(verdict.passed, "{verdict:?}");
+        }
+    }
+}

@@ -2,7 +2,8 @@
 
 use adatad_adapter::{AdapterConfig, Representation, TuningMode};
 use adatad_backbone::VitConfig;
-use adatad_detector::actionformer::ActionFormerConfig;
+use adatad_detector::DetectorConfig;
+use adatad_detector::actionformer::{ActionFormerConfig, AttentionWindow};
 use serde_json::Value;
 
 use super::unusable::Unusable;
@@ -53,8 +54,16 @@ pub(super) fn backbone(description: &Value) -> Result<(VitConfig, AdapterConfig)
     Ok((backbone, adapter))
 }
 
-/// An ActionFormer.
-pub(super) fn detector(description: &Value) -> Result<ActionFormerConfig, Unusable> {
+/// A detector.
+pub(super) fn detector(description: &Value) -> Result<DetectorConfig, Unusable> {
+    match description["type"].as_str() {
+        Some("ActionFormer") => Ok(DetectorConfig::ActionFormer(actionformer(description)?)),
+        Some("GTAD") => Ok(DetectorConfig::Gtad(super::gtad::config(description)?)),
+        other => Err(Unusable(format!("the detector {} is not supported", other.unwrap_or("without a name")))),
+    }
+}
+
+fn actionformer(description: &Value) -> Result<ActionFormerConfig, Unusable> {
     let (projection, head) = (&description["projection"], &description["rpn_head"]);
     let ranges = &head["prior_generator"]["regression_range"];
     let ranges: Option<Vec<[f64; 2]>> =
@@ -65,13 +74,17 @@ pub(super) fn detector(description: &Value) -> Result<ActionFormerConfig, Unusab
         embed_convs: arch(0)?,
         stem_blocks: arch(1)?,
         heads: size(&projection["attn_cfg"], "n_head")?,
-        attention_window: projection["attn_cfg"]["n_mha_win_size"].as_u64().map(|window| window as usize),
+        attention_window: attention_window(&projection["attn_cfg"]["n_mha_win_size"]),
         absolute_positions: projection["use_abs_pe"].as_bool().unwrap_or(false),
         input_dropout: 0.0,
         path_dropout: projection["path_pdrop"].as_f64().unwrap_or(0.0),
+        projection_dropout: projection["attn_cfg"]["proj_pdrop"].as_f64().unwrap_or(0.0),
+        attention_dropout: projection["attn_cfg"]["attn_pdrop"].as_f64().unwrap_or(0.0),
         head_convs: size(head, "num_convs")?,
+        head_channels: head["feat_channels"].as_u64().map(|channels| channels as usize),
         regression_ranges: ranges.ok_or_else(|| lacks("regression_range"))?,
-        centre_radius: number(head, "center_sample_radius")?,
+        centre_radius: centre_radius(head),
+        centred_points: head["prior_generator"]["use_offset"].as_bool().unwrap_or(false),
         class_prior: number(head, "cls_prior_prob")?,
         label_smoothing: number(head, "label_smoothing")?,
         loss_weight: number(head, "loss_weight")?,
@@ -81,12 +94,29 @@ pub(super) fn detector(description: &Value) -> Result<ActionFormerConfig, Unusab
     })
 }
 
+/// Steps a query sees; -1 stands for all.
+fn attention_window(given: &Value) -> Option<AttentionWindow> {
+    let window = |given: &Value| given.as_u64().unwrap_or(0) as usize;
+    match given {
+        Value::Array(levels) => Some(AttentionWindow::PerLevel(levels.iter().map(window).collect())),
+        given => given.as_u64().map(|window| AttentionWindow::Same(window as usize)),
+    }
+}
+
+fn centre_radius(head: &Value) -> Option<f64> {
+    let sampled = head["center_sample"].as_str().is_none_or(|kind| kind == "radius");
+    sampled.then(|| head["center_sample_radius"].as_f64()).flatten()
+}
+
 pub(super) fn classes(description: &Value) -> Result<usize, Unusable> {
     size(&description["rpn_head"], "num_classes")
 }
 
 pub(super) fn window_steps(description: &Value) -> Result<usize, Unusable> {
-    size(&description["projection"], "max_seq_len")
+    match description["roi_head"]["proposal_generator"]["tscale"].as_u64() {
+        Some(steps) => Ok(steps as usize),
+        None => size(&description["projection"], "max_seq_len"),
+    }
 }
 
 pub(super) fn feature_channels(description: &Value) -> Result<usize, Unusable> {
@@ -108,9 +138,10 @@ pub(super) fn optimizer(sidecar: &Value) -> Result<OptimizerConfig, Unusable> {
         Some("SGD") => Rule::Sgd,
         Some(other) => return Err(Unusable(format!("optimisers of the kind `{other}` are not known"))),
     };
-    let names = |group: &Value| group["params"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let is_bias =
+        |name: &Value| name.as_str().is_some_and(|name| name.ends_with(".bias") && !name.contains(".adapter."));
     let of_biases =
-        groups.iter().filter(|group| names(group).any(|n| n.ends_with(".bias") && !n.contains(".adapter.")));
+        groups.iter().filter(|group| group["params"].as_array().is_some_and(|names| names.iter().any(is_bias)));
     let decay_all = of_biases.filter_map(|group| group["weight_decay"].as_f64()).any(|decay| decay > 0.0);
     Ok(OptimizerConfig {
         rule,

@@ -6,9 +6,9 @@ use adatad_adapter::{AdapterConfig, Representation, clips};
 use adatad_backbone::{Preset, Vit, VitConfig, normalise};
 use adatad_data::random::{Rng, Stream};
 use adatad_detector::actionformer::ActionFormerConfig;
-use adatad_detector::losses::LossNormalizer;
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
+use adatad_detector::{DetectorConfig, Predictions};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use serde_json::Value;
@@ -19,6 +19,7 @@ use super::score::Score;
 use super::unusable::Unusable;
 use crate::model::{AdaTad, ModelConfig};
 use crate::optim::{ModelGradients, parameters_by_file_name};
+use crate::path::ParameterPath;
 use crate::weights::file_name;
 
 /// Errors of the reference's own 32-bit run are tolerated ten times over, as in the small fixtures.
@@ -40,7 +41,7 @@ pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Scor
     let autodiff = &device.clone().autodiff();
     let vit = Vit::blank(&config.backbone, autodiff);
     let model = AdaTad::around(vit, &config, &mut Rng::new(0, Stream::Init, 0, 0), autodiff);
-    let model = model.map(&mut Formula { salt, path: Vec::new(), in_linear: false });
+    let model = model.map(&mut Formula { salt, path: ParameterPath::default(), in_linear: false });
     let bytes = frames(salt, [3, t, pixels, pixels]);
     let frames = |device: &Device| -> Tensor<5, Int> {
         Tensor::from_data(TensorData::new(bytes.clone(), [1, 3, t, pixels, pixels]), (device, DType::U8))
@@ -55,7 +56,9 @@ pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Scor
     let feature = plain.features(frames(device), None);
     score.compare("pred/feature", &numbers(&feature.to_data()), &tensors.numbers("pred/feature64")?, error("feature")?);
     let mask = Mask::prefix(&[t], t);
-    let predictions = plain.detector.forward(feature, &mask, None);
+    let Predictions::ActionFormer(predictions) = plain.detector.forward(feature, &mask, None) else {
+        return Err(Unusable("the full-size model is an ActionFormer".into()));
+    };
     let scores = activation::sigmoid(predictions.output.logits.clone()).to_data();
     score.compare("pred/scores", &numbers(&scores), &tensors.numbers("pred/scores64")?, error("scores")?);
     let offsets = numbers(&predictions.output.offsets.to_data());
@@ -69,9 +72,11 @@ pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Scor
     let (segments, labels) = (tensors.numbers("in/gt_segments")?, tensors.numbers("in/gt_labels")?);
     let truth = segments.chunks_exact(2).zip(labels);
     let truth = truth.map(|(s, l)| Truth { start: s[0] as f32, end: s[1] as f32, label: l as usize }).collect();
-    let mut normalizer = LossNormalizer { value: 100.0, momentum: 0.9 };
+    let truth = [truth];
+    let divisor = config.detector.normalizer().update(model.detector.positives(&mask, &truth));
     let predictions = model.forward(frames(autodiff), &mask, None);
-    let losses = model.detector.losses(&predictions, &[truth], |positives| normalizer.update(positives));
+    let no_draws = &mut Rng::new(0, Stream::Drop, 0, 0);
+    let losses = model.detector.losses(&predictions, &truth, divisor, no_draws);
     for (name, found) in
         [("cls_loss", &losses.classification), ("reg_loss", &losses.regression), ("cost", &losses.total)]
     {
@@ -105,7 +110,7 @@ fn config(width: usize, depth: usize, window_steps: usize, classes: usize) -> Re
     Ok(ModelConfig {
         backbone: VitConfig { drop_path: 0.0, ..published },
         adapter: AdapterConfig::tia(),
-        detector: ActionFormerConfig::thumos(),
+        detector: DetectorConfig::ActionFormer(ActionFormerConfig::thumos()),
         classes,
         window_steps,
         representation: Representation::Frames,
@@ -193,27 +198,27 @@ fn frames(salt: &str, [c, t, h, w]: [usize; 4]) -> Vec<u8> {
 /// Sets every parameter to its formula, under the name and in the layout of the reference.
 struct Formula<'a> {
     salt: &'a str,
-    path: Vec<String>,
+    path: ParameterPath,
     in_linear: bool,
 }
 
 impl ModuleMapper for Formula<'_> {
     fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.push(name.to_owned());
+        self.path.enter(name, container);
         self.in_linear = container == "Struct:Linear";
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = file_name(&self.path.join("."));
+        let name = file_name(&self.path.joined());
         if name.ends_with("pos_embed") {
             return param; // as built
         }
         let is_matrix = self.in_linear && D == 2;
-        let (salt, path) = (self.salt, self.path.join("."));
+        let (salt, path) = (self.salt, self.path.joined());
         param.map(|tensor| {
             let (device, learns) = (tensor.device(), tensor.is_require_grad());
             let mut shape: [usize; D] = tensor.dims();

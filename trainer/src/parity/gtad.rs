@@ -1,12 +1,7 @@
 //! G-TAD as a whole: stages, predictions, targets, losses with given draws, gradients, optimiser steps, results.
 
-use std::path::Path;
-
-use adatad_adapter::{AdaptedBackbone, Representation, resample};
-use adatad_backbone::Vit;
-use adatad_data::random::{Rng, Stream};
+use adatad_detector::Detector;
 use adatad_detector::gtad::{BalanceDraws, Gtad, GtadConfig, MapLosses, Predictions, ProposalScore};
-use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 
@@ -15,59 +10,31 @@ use super::fixture::Fixture;
 use super::gtad_results;
 use super::score::Score;
 use super::unusable::Unusable;
-use super::whole::{Given, filled, given, stages, unknown_step};
+use super::whole::{Given, Whole, given, unknown_step};
 use crate::optim::{ModelGradients, Optimizer, parameters_by_file_name};
 
-/// A detector with what it reads, at the places where the whole model has them, so that names are the same.
-#[derive(Module, Debug)]
-struct Model {
-    backbone: Option<AdaptedBackbone>,
-    detector: Gtad,
-    steps: usize,
+pub(super) fn compare<M: Whole>(
+    model: M,
+    config: &GtadConfig,
+    fixture: &Fixture,
+    device: &Device,
+    score: &mut Score,
+) -> Result<(), Unusable> {
+    forward(&model.valid(), fixture, config, device, score)?;
+    learn(model, fixture, device, score)
 }
 
-impl Model {
-    /// Features `[b, c, t]` for the detector.
-    fn features(&self, fixture: &Fixture, device: &Device) -> Result<Tensor<3>, Unusable> {
-        match &self.backbone {
-            Some(backbone) => {
-                let features = backbone.forward(fixture.io.frames("in/frames", device)?, None);
-                Ok(resample(features, self.steps).permute([0, 2, 1]))
-            }
-            None => fixture.io.tensor("in/feats", device),
-        }
+/// The detector of a model that was built as G-TAD.
+fn detector<M: Whole>(model: &M) -> Result<&Gtad, Unusable> {
+    match model.detector() {
+        Detector::Gtad(detector) => Ok(detector),
+        _ => Err(Unusable("the model is no G-TAD".into())),
     }
-}
-
-pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Score) -> Result<(), Unusable> {
-    let fixture = Fixture::read(folder, name)?;
-    let description = &fixture.sidecar["config"]["model"];
-    let (config, steps) = (config(description)?, steps(description)?);
-    let features = size(&description["projection"], "in_channels")?;
-    config.check(features, steps).map_err(|error| Unusable(error.to_string()))?;
-    // Every weight comes from the file.
-    let any = &mut Rng::new(0, Stream::Init, 0, 0);
-    let autodiff = &device.clone().autodiff();
-    let backbone = match fixture.has("in/frames") {
-        true => {
-            let (vit, adapter) = describe::backbone(description)?;
-            let blank = Vit::blank(&vit, autodiff);
-            Some(AdaptedBackbone::init(blank, &adapter, Representation::Frames, any, autodiff))
-        }
-        false => None,
-    };
-    let detector = Gtad::init(&config, [features, steps], any, autodiff);
-    let model = filled(Model { backbone, detector, steps }, &folder.join(format!("{name}.weights.safetensors")))?;
-    if let Some(backbone) = &model.valid().backbone {
-        stages(backbone, &fixture, device, score)?;
-    }
-    forward(&model.valid(), &fixture, &config, device, score)?;
-    learn(model, &fixture, device, score)
 }
 
 /// What is said, what should be said, and what it costs, in evaluation mode.
-fn forward(
-    model: &Model,
+fn forward<M: Whole>(
+    model: &M,
     fixture: &Fixture,
     config: &GtadConfig,
     device: &Device,
@@ -83,7 +50,7 @@ fn forward(
         false => Ok(()),
     };
     let channels_first = |x: Tensor<3>| x.permute([0, 2, 1]).to_data();
-    let detector = &model.detector;
+    let detector = detector(model)?;
     let valid = given.mask.tensor(device);
     let projected = detector.projection.forward(features.clone().permute([0, 2, 1]), &valid);
     stage("projection.convs.0", channels_first(projected.clone()))?;
@@ -108,12 +75,12 @@ fn forward(
 }
 
 /// Gradients and optimiser steps.
-fn learn(mut model: Model, fixture: &Fixture, device: &Device, score: &mut Score) -> Result<(), Unusable> {
+fn learn<M: Whole>(mut model: M, fixture: &Fixture, device: &Device, score: &mut Score) -> Result<(), Unusable> {
     let (autodiff, given) = (&device.clone().autodiff(), given(fixture)?);
     let features = model.valid().features(fixture, device)?;
     let handed_over = Tensor::from_inner(features).require_grad();
-    let predictions = model.detector.forward(handed_over.clone(), &given.mask);
-    let first = losses(&model.detector, &predictions, fixture, &given, "step1", None)?;
+    let predictions = detector(&model)?.forward(handed_over.clone(), &given.mask);
+    let first = losses(detector(&model)?, &predictions, fixture, &given, "step1", None)?;
     let gradient = handed_over.grad(&first.total.backward());
     let gradient = gradient.ok_or_else(|| Unusable("no gradient reaches the features".into()))?;
     fixture.check(score, "grad_act/projection_input", &gradient.to_data())?;
@@ -123,9 +90,9 @@ fn learn(mut model: Model, fixture: &Fixture, device: &Device, score: &mut Score
     let steps = size(&fixture.sidecar, "steps")?;
     for step in 1..=steps {
         let features = model.features(fixture, autodiff)?;
-        let predictions = model.detector.forward(features, &given.mask);
+        let predictions = detector(&model)?.forward(features, &given.mask);
         let name = format!("step{step}");
-        let losses = losses(&model.detector, &predictions, fixture, &given, &name, None)?;
+        let losses = losses(detector(&model)?, &predictions, fixture, &given, &name, None)?;
         costs(&losses, &name, fixture, score)?;
         let gradients = ModelGradients::from_backward(losses.total.backward(), &model);
         let norm = gradients.norm(&model);
@@ -196,7 +163,7 @@ fn costs(losses: &MapLosses, at: &str, fixture: &Fixture, score: &mut Score) -> 
 }
 
 /// The reference's description of a G-TAD, in our words.
-fn config(description: &Value) -> Result<GtadConfig, Unusable> {
+pub(super) fn config(description: &Value) -> Result<GtadConfig, Unusable> {
     let (projection, roi) = (&description["projection"], &description["roi_head"]);
     let (extractor, head) = (&roi["proposal_roi_extractor"], &roi["proposal_head"]);
     if projection["num_convs"].as_u64().is_some_and(|convs| convs != 1) {
@@ -221,8 +188,4 @@ fn config(description: &Value) -> Result<GtadConfig, Unusable> {
         regression_weight: number(regression, "weight")?,
         score: ProposalScore::Maps,
     })
-}
-
-fn steps(description: &Value) -> Result<usize, Unusable> {
-    size(&description["roi_head"]["proposal_generator"], "tscale")
 }

@@ -8,14 +8,17 @@ mod align;
 mod balance;
 mod checkpoints;
 mod describe;
+mod draws;
 mod fixture;
 mod full;
 mod gtad;
 mod gtad_results;
 mod optim;
 mod pieces;
+mod predicted;
 mod schedule;
 mod score;
+mod stages;
 mod unusable;
 mod whole;
 
@@ -137,7 +140,7 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Err(_) => "unreadable".to_owned(),
     };
     let done = kind.and_then(|kind| match kind {
-        Kind::Whole { detector } => whole::check(folder, name, &detector, device, &mut score),
+        Kind::Whole { .. } => whole::check(folder, name, device, &mut score),
         Kind::Full => full::check(folder, name, device, &mut score),
         Kind::Pieces => pieces::check(folder, name, device, &mut score),
         Kind::Align => align::check(folder, name, device, &mut score),

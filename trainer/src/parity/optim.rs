@@ -144,7 +144,7 @@ fn averages(tensors: &Tensors, device: &Device, score: &mut Score) -> Result<(),
         let start = format!("ema{decay}.0.");
         for name in tensors.under(&start) {
             let first = tensors.get(&format!("{start}{name}"))?.clone();
-            let whole = first.dtype.is_int();
+            let whole = first.dtype().is_int();
             let mut average = flat(Tensor::<1>::from_data(first.iter::<f32>().collect::<Vec<_>>().as_slice(), device));
             let mut number = first.iter::<i64>().next().unwrap_or(0);
             for step in 1.. {

@@ -14,6 +14,7 @@ use burn::tensor::{Bytes, DType, Device, Tensor, TensorData};
 use serde_json::Value;
 
 use super::describe::{number, size};
+use super::draws::Draws;
 use super::fixture::{Tensors, numbers, read_json};
 use super::score::Score;
 use super::unusable::Unusable;
@@ -168,7 +169,7 @@ impl Pieces<'_> {
     }
 
     fn drop_path(&self, case: &str, settings: &Value, tolerance: f64, score: &mut Score) -> Result<(), Unusable> {
-        let mut draws = Given(self.tensors.numbers(&format!("{case}.uniform"))?.into_iter());
+        let mut draws = Draws::of(self.tensors.numbers(&format!("{case}.uniform"))?);
         let x: Tensor<3> = self.input(&format!("{case}.in"))?;
         let found = DropRate(number(settings, "drop_prob")?).apply(x, Some(&mut draws));
         self.output(case, found, tolerance, score)
@@ -212,24 +213,4 @@ impl Pieces<'_> {
 
 fn wide(numbers: &[f32]) -> Vec<f64> {
     numbers.iter().map(|&number| f64::from(number)).collect()
-}
-
-/// Uniform numbers that were drawn elsewhere, as the words that give them; 0 after the last.
-struct Given(std::vec::IntoIter<f64>);
-
-impl rand_core::TryRng for Given {
-    type Error = std::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        self.try_next_u64().map(|word| (word >> 32) as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        Ok(((self.0.next().unwrap_or(0.0) * f64::from(1 << 24)) as u64) << 40)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        bytes.fill(0);
-        Ok(())
-    }
 }
