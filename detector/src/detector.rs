@@ -17,6 +17,7 @@ use crate::mask::Mask;
 use crate::segment::Segment;
 use crate::stochastic::uniform;
 use crate::targets::Truth;
+use crate::tridet::{self, TriDet, TriDetConfig};
 
 /// Which detector, and what it is made of: `kind` and that detector's own keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ use crate::targets::Truth;
 pub enum DetectorConfig {
     /// A pyramid of transformer blocks.
     ActionFormer(ActionFormerConfig),
+    /// A pyramid of convolutions, and boundaries as expectations.
+    TriDet(TriDetConfig),
     /// A map of all proposals, and graph blocks. Says no classes.
     Gtad(GtadConfig),
 }
@@ -33,7 +36,16 @@ impl DetectorConfig {
     pub fn name(&self) -> &'static str {
         match self {
             Self::ActionFormer(_) => "ActionFormer",
+            Self::TriDet(_) => "TriDet",
             Self::Gtad(_) => "G-TAD",
+        }
+    }
+
+    /// Whether its segments have classes, or all have class 0.
+    pub fn says_classes(&self) -> bool {
+        match self {
+            Self::ActionFormer(_) | Self::TriDet(_) => true,
+            Self::Gtad(_) => false,
         }
     }
 
@@ -45,6 +57,7 @@ impl DetectorConfig {
     pub fn check(&self, [features, steps]: [usize; 2]) -> Result<(), DetectorConfigError> {
         match self {
             Self::ActionFormer(config) => config.check(steps),
+            Self::TriDet(config) => config.check(steps),
             Self::Gtad(config) => config.check(features, steps),
         }
     }
@@ -53,6 +66,7 @@ impl DetectorConfig {
     pub fn normalizer(&self) -> LossNormalizer {
         let (value, momentum) = match self {
             Self::ActionFormer(config) => (config.loss_normalizer, config.loss_normalizer_momentum),
+            Self::TriDet(config) => (config.loss_normalizer, config.loss_normalizer_momentum),
             Self::Gtad(_) => (1.0, 0.0), // nothing reads it: the balance of good and bad proposals takes its place
         };
         LossNormalizer { value, momentum }
@@ -64,6 +78,8 @@ impl DetectorConfig {
 pub enum Detector {
     /// A pyramid of transformer blocks.
     ActionFormer(ActionFormer),
+    /// A pyramid of convolutions, and boundaries as expectations.
+    TriDet(TriDet),
     /// A map of all proposals, and graph blocks.
     Gtad(Gtad),
 }
@@ -73,8 +89,21 @@ pub enum Detector {
 pub enum Predictions {
     /// A logit per class and two distances at every point.
     ActionFormer(actionformer::Predictions),
+    /// A logit per class and what distances follow from, at every point.
+    TriDet(tridet::Predictions),
     /// Two logits per step and two per proposal.
     Gtad(gtad::Predictions),
+}
+
+impl Predictions {
+    fn strange(&self, detector: &Detector) -> String {
+        let whose = match self {
+            Self::ActionFormer(_) => "ActionFormer",
+            Self::TriDet(_) => "TriDet",
+            Self::Gtad(_) => "G-TAD",
+        };
+        format!("predictions of {whose} were given to {}", detector.name())
+    }
 }
 
 impl Detector {
@@ -88,6 +117,7 @@ impl Detector {
         let sizes = [features, classes, max_seq_len];
         match config {
             DetectorConfig::ActionFormer(config) => Self::ActionFormer(ActionFormer::init(config, sizes, rng, device)),
+            DetectorConfig::TriDet(config) => Self::TriDet(TriDet::init(config, sizes, rng, device)),
             DetectorConfig::Gtad(config) => Self::Gtad(Gtad::init(config, [features, max_seq_len], rng, device)),
         }
     }
@@ -100,6 +130,7 @@ impl Detector {
     pub fn forward(&self, features: Tensor<3>, mask: &Mask, rng: Option<&mut dyn Rng>) -> Predictions {
         match self {
             Self::ActionFormer(detector) => Predictions::ActionFormer(detector.forward(features, mask, rng)),
+            Self::TriDet(detector) => Predictions::TriDet(detector.forward(features, mask, rng)),
             Self::Gtad(detector) => Predictions::Gtad(detector.forward(features, mask)),
         }
     }
@@ -108,6 +139,7 @@ impl Detector {
     pub fn positives(&self, mask: &Mask, truth: &[Vec<Truth>]) -> usize {
         match self {
             Self::ActionFormer(detector) => detector.positives(mask, truth),
+            Self::TriDet(detector) => detector.positives(mask, truth),
             Self::Gtad(_) => 0,
         }
     }
@@ -154,7 +186,8 @@ impl Detector {
         }
         match (self, predictions) {
             (Self::ActionFormer(detector), Predictions::ActionFormer(said)) => detector.losses(said, truth, divisor),
-            _ => panic!("predictions are given to the detector that made them"),
+            (Self::TriDet(detector), Predictions::TriDet(said)) => detector.losses(said, truth, divisor),
+            (_, said) => panic!("{}", said.strange(self)),
         }
     }
 
@@ -166,9 +199,54 @@ impl Detector {
     pub fn decode(&self, predictions: &Predictions, config: &DecodeConfig) -> Vec<Vec<Segment>> {
         match (self, predictions) {
             (Self::ActionFormer(detector), Predictions::ActionFormer(said)) => detector.decode(said, config),
+            (Self::TriDet(detector), Predictions::TriDet(said)) => detector.decode(said, config),
             // Nothing is cut before suppression, as in the reference.
             (Self::Gtad(detector), Predictions::Gtad(said)) => detector.decode(said),
-            _ => panic!("predictions are given to the detector that made them"),
+            (_, said) => panic!("{}", said.strange(self)),
         }
+    }
+
+    /// Its name, as papers have it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ActionFormer(_) => "ActionFormer",
+            Self::TriDet(_) => "TriDet",
+            Self::Gtad(_) => "G-TAD",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_say_which_detector_they_are_of() {
+        for config in [
+            DetectorConfig::ActionFormer(ActionFormerConfig::thumos()),
+            DetectorConfig::TriDet(TriDetConfig::thumos()),
+            DetectorConfig::Gtad(GtadConfig::thumos()),
+        ] {
+            let json = serde_json::to_value(&config).unwrap();
+            assert_eq!(json["kind"], config.name().to_lowercase().replace('-', ""));
+            assert_eq!(serde_json::from_value::<DetectorConfig>(json).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn keys_of_another_detector_are_refused() {
+        let mut json = serde_json::to_value(DetectorConfig::TriDet(TriDetConfig::thumos())).unwrap();
+        json["heads"] = 4.into();
+        let refused = serde_json::from_value::<DetectorConfig>(json).unwrap_err().to_string();
+        assert!(refused.contains("unknown field `heads`"), "{refused}");
+    }
+
+    #[test]
+    fn an_unknown_kind_comes_with_the_known_ones() {
+        let refused = serde_json::from_str::<DetectorConfig>(r#"{"kind": "actionfromer"}"#).unwrap_err().to_string();
+        assert!(
+            refused.contains("unknown variant `actionfromer`, expected one of `actionformer`, `tridet`, `gtad`"),
+            "{refused}"
+        );
     }
 }

@@ -22,6 +22,7 @@ pub mod segment;
 pub mod stochastic;
 pub mod suppression;
 pub mod targets;
+pub mod tridet;
 
 pub use detector::{Detector, DetectorConfig, Predictions};
 pub use error::DetectorConfigError;

@@ -8,6 +8,7 @@ use adatad_data::frames::{FrameStore, StoreOptions};
 use adatad_data::random::{Rng, Stream};
 use adatad_data::transform::Transform;
 use adatad_data::video::VideoError;
+use adatad_data::video_scores::VideoScoresError;
 use adatad_data::window::{Sliding, Timeline, Window, WindowError};
 use adatad_detector::decode::DecodeConfig;
 use adatad_detector::merge::{merge, settle};
@@ -17,6 +18,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use crate::batch::Batch;
+use crate::classifier::Classifier;
 use crate::config::{ConfigError, RunConfig};
 use crate::dataset::{self, Dataset, Sample, Shown};
 use crate::folder::{FolderError, RunFolder};
@@ -44,6 +46,19 @@ pub enum DetectError {
     /// Windows of a video.
     #[error(transparent)]
     Window(#[from] WindowError),
+    /// Classes from outside.
+    #[error(transparent)]
+    Scores(#[from] VideoScoresError),
+    /// Nobody says what the actions are.
+    #[error(
+        "{detector} says where actions are and not which of the {classes} classes they are of: give inference.classifier"
+    )]
+    NoClasses {
+        /// The detector.
+        detector: &'static str,
+        /// How many classes there are.
+        classes: usize,
+    },
 }
 
 /// A trained model with everything detection needs.
@@ -56,6 +71,9 @@ pub struct Detector {
     shown: Shown,
     decode: DecodeConfig,
     suppression: Suppression,
+    /// Whether windows are thinned out by themselves, before the video is.
+    thin_windows: bool,
+    classifier: Option<Classifier>,
     device: Device,
 }
 
@@ -66,7 +84,15 @@ impl Detector {
     ///
     /// The windows of the configuration cannot be made.
     pub fn new(config: &RunConfig, classes: ClassList, model: AdaTad, device: &Device) -> Result<Self, DetectError> {
+        let classifier =
+            config.inference.classifier.as_ref().map(|given| Classifier::load(given, &classes)).transpose()?;
+        let says_classes = config.detector.says_classes();
+        if !says_classes && classifier.is_none() && classes.len() > 1 {
+            return Err(DetectError::NoClasses { detector: config.detector.name(), classes: classes.len() });
+        }
         Ok(Self {
+            thin_windows: !says_classes,
+            classifier,
             model,
             classes,
             sliding: dataset::sliding(config)?,
@@ -107,27 +133,38 @@ impl Detector {
         &self.classes
     }
 
-    /// Detects in one window: segments in seconds, rounded, not yet thinned out.
-    pub fn window(&self, sample: Sample) -> Vec<Detection> {
-        let timing = sample.window.timing;
+    /// Detects in one window: segments in seconds, rounded. Those of a proposal map have been thinned out, all others not.
+    ///
+    /// # Errors
+    ///
+    /// The video has no classes from outside, where it needs them.
+    pub fn window(&self, sample: Sample) -> Result<Vec<Detection>, VideoScoresError> {
+        let (timing, video) = (sample.window.timing, sample.window.name.clone());
         let batch = Batch::new(vec![sample], &self.device);
         let predictions = self.model.forward(batch.frames, &batch.mask, None);
         let seconds = |grid: f32| timing.seconds(f64::from(grid)) as f32;
-        let segments = self.model.detector.decode(&predictions, &self.decode).into_iter().flatten();
-        let segments: Vec<Segment> =
-            segments.map(|s| Segment { start: seconds(s.start), end: seconds(s.end), ..s }).collect();
-        settle(&segments, timing.duration())
+        let mut segments: Vec<Segment> =
+            self.model.detector.decode(&predictions, &self.decode).into_iter().flatten().collect();
+        if self.thin_windows {
+            segments = self.suppression.apply(&segments);
+        }
+        let mut segments: Vec<Segment> =
+            segments.iter().map(|s| Segment { start: seconds(s.start), end: seconds(s.end), ..*s }).collect();
+        if let Some(classifier) = &self.classifier {
+            segments = classifier.fuse(&video, &segments)?;
+        }
+        Ok(settle(&segments, timing.duration()))
     }
 
     /// Detects in one video of a subset.
     ///
     /// # Errors
     ///
-    /// The video cannot be decoded.
-    pub fn in_dataset(&self, data: &Dataset, video: usize) -> Result<Vec<Detection>, VideoError> {
+    /// The video cannot be decoded, or lacks classes from outside.
+    pub fn in_dataset(&self, data: &Dataset, video: usize) -> Result<Vec<Detection>, DetectError> {
         let mut found = Vec::new();
         for window in data.test_windows(video) {
-            found.extend(self.window(data.test_sample(window)?));
+            found.extend(self.window(data.test_sample(window)?)?);
         }
         Ok(merge(&found, &self.suppression))
     }
@@ -151,7 +188,7 @@ impl Detector {
         for (done, window) in windows.into_iter().enumerate() {
             let mut unused = Rng::new(0, Stream::Augment, 0, 0);
             let frames = store.window(0, &window.frames, &self.transform, &mut unused)?;
-            found.extend(self.window(Sample { frames, window }));
+            found.extend(self.window(Sample { frames, window })?);
             progress(done + 1, total);
         }
         Ok(merge(&found, &self.suppression))

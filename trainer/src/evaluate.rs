@@ -1,12 +1,11 @@
 //! Detection over a subset, scored.
 
 use adatad_data::annotation::VideoEntry;
-use adatad_data::video::VideoError;
 use adatad_detector::metrics::{LabelledDetection, LabelledTruth, MeanAveragePrecision, mean_average_precision};
 use adatad_detector::segment::Detection;
 
 use crate::dataset::Dataset;
-use crate::detect::Detector;
+use crate::detect::{DetectError, Detector};
 use crate::observe::{Observer, Stage};
 
 /// Detections of a subset and how good they are.
@@ -22,13 +21,13 @@ pub struct Evaluated {
 ///
 /// # Errors
 ///
-/// A video cannot be decoded.
+/// A video cannot be decoded, or lacks classes from outside.
 pub fn evaluate(
     detector: &Detector,
     data: &Dataset,
     tiou: &[f64],
     observer: &dyn Observer,
-) -> Result<Evaluated, VideoError> {
+) -> Result<Evaluated, DetectError> {
     let total = data.videos().len();
     let mut detections = Vec::with_capacity(total);
     for video in 0..total {

@@ -6,6 +6,7 @@
 pub mod average;
 pub mod batch;
 pub mod checkpoint;
+pub mod classifier;
 pub mod config;
 pub mod convert;
 pub mod dataset;

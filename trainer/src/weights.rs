@@ -14,7 +14,7 @@ use burn::store::{
 use regex::Regex;
 
 /// Names in files (OpenTAD's) to paths in [`AdaTad`](crate::model::AdaTad). Order matters.
-const TO_MODULE: [(&str, &str); 24] = [
+const TO_MODULE: [(&str, &str); 26] = [
     (r"^module\.", ""),
     (r"^backbone\.model\.backbone\.blocks\.(\d+)\.adapter\.(dwconv|conv)\.", "backbone.adapters.$1.temporal.$2."),
     (r"^backbone\.model\.backbone\.blocks\.(\d+)\.adapter\.", "backbone.adapters.$1."),
@@ -28,7 +28,9 @@ const TO_MODULE: [(&str, &str); 24] = [
     (r"\.attn\.(query|key|value)_conv\.conv\.", ".attn.$1.conv."),
     (r"\.attn\.(query|key|value)_norm\.", ".attn.$1.norm."),
     (r"^(detector\.projection\..*)\.mlp\.0\.", "$1.mlp.fc1."),
+    (r"^(detector\.projection\..*)\.mlp\.2\.", "$1.mlp.out."),
     (r"^(detector\.projection\..*)\.mlp\.3\.", "$1.mlp.fc2."),
+    (r"^(detector\.projection\..*)\.downsample\.1\.", "$1.downsample."),
     (r"^(detector\.rpn_head\.tem\.\d+)\.0\.", "$1.gcnext."),
     (r"^(detector\.rpn_head\.tem\.\d+)\.1\.conv\.", "$1.output."),
     (r"^(detector\..*[ts]convs)\.0\.", "$1.reduce."),
@@ -42,9 +44,11 @@ const TO_MODULE: [(&str, &str); 24] = [
 ];
 
 /// The way back.
-const TO_FILE: [(&str, &str); 21] = [
+const TO_FILE: [(&str, &str); 23] = [
     (r"^(detector\.projection\..*)\.mlp\.fc1\.", "$1.mlp.0."),
     (r"^(detector\.projection\..*)\.mlp\.fc2\.", "$1.mlp.3."),
+    (r"^(detector\.projection\..*)\.mlp\.out\.", "$1.mlp.2."),
+    (r"^(detector\.projection\..*)\.downsample\.", "$1.downsample.1."),
     (r"^detector\.(.*)\.attn\.(query|key|value)\.norm\.", "detector.$1.attn.${2}_norm."),
     (r"^detector\.(.*)\.attn\.(query|key|value)\.conv\.", "detector.$1.attn.${2}_conv.conv."),
     (r"^detector\.(.*)\.attn\.(query|key|value)\.proj\.", "detector.$1.attn.$2."),

@@ -71,17 +71,35 @@ impl TransformerBlock {
     /// - `x`: `[b, t, c]`
     /// - returns: `[b, t / stride, c]` and its mask
     pub fn forward(&self, x: Tensor<3>, mask: &Mask, mut rng: Option<&mut dyn Rng>) -> (Tensor<3>, Mask) {
-        let normed = self.ln1.forward(x.clone());
-        let (attended, mask) = self.attn.forward(normed, mask, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-        let valid = mask.tensor(&x.device());
-        let skip = if self.stride == 1 { x } else { max_pool(x, self.stride) };
+        let (attended, mask) = self.attend(x.clone(), mask, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
         let attended = branch(&self.drop_path_attn, attended, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-        let x = skip * valid.clone() + attended;
+        let x = self.skipped(x, &mask) + attended;
 
-        let hidden = activation::gelu(self.mlp.fc1.forward(self.ln2.forward(x.clone())));
-        let hidden = drop_elements(hidden, self.dropout, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-        let mixed = self.mlp.fc2.forward(hidden);
-        let mixed = drop_elements(mixed, self.dropout, rng.as_deref_mut().map(|r| r as &mut dyn Rng)) * valid;
+        let mixed = self.mix(x.clone(), rng.as_deref_mut().map(|r| r as &mut dyn Rng));
+        let mixed = if mask.all() { mixed } else { mixed.clone() * mask.tensor(&mixed.device()) };
         (x + branch(&self.drop_path_mlp, mixed, rng), mask)
+    }
+
+    /// `attn(ln1(x))` and its mask: see [`MaskedAttention::forward`].
+    pub fn attend(&self, x: Tensor<3>, mask: &Mask, rng: Option<&mut dyn Rng>) -> (Tensor<3>, Mask) {
+        self.attn.forward(self.ln1.forward(x), mask, rng)
+    }
+
+    /// `mlp(ln2(x))`. `[b, t, c] -> [b, t, c]`.
+    pub fn mix(&self, x: Tensor<3>, mut rng: Option<&mut dyn Rng>) -> Tensor<3> {
+        let hidden = activation::gelu(self.mlp.fc1.forward(self.ln2.forward(x)));
+        let hidden = drop_elements(hidden, self.dropout, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
+        drop_elements(self.mlp.fc2.forward(hidden), self.dropout, rng)
+    }
+
+    /// What the MLP reads, without random draws: `pool(x) * mask + attn(ln1(x))`, and its mask.
+    pub fn attended(&self, x: Tensor<3>, mask: &Mask) -> (Tensor<3>, Mask) {
+        let (attended, mask) = self.attend(x.clone(), mask, None);
+        (self.skipped(x, &mask) + branch(&self.drop_path_attn, attended, None), mask)
+    }
+
+    fn skipped(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
+        let skip = if self.stride == 1 { x } else { max_pool(x, self.stride) };
+        if mask.all() { skip } else { skip.clone() * mask.tensor(&skip.device()) }
     }
 }

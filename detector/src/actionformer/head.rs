@@ -58,10 +58,15 @@ impl Head {
     ///
     /// - `levels`: per level `[b, t / 2^level, c]`
     pub fn forward(&self, levels: Vec<Tensor<3>>, masks: &[Mask]) -> HeadOutput {
+        let [logits, raw] = self.raw(levels, masks);
+        let offsets = self.scale.iter().zip(raw).map(|(scale, x)| scale.distance(x));
+        HeadOutput { logits: Tensor::cat(logits, 1), offsets: Tensor::cat(offsets.collect(), 1) }
+    }
+
+    /// Class logits, and distances before scale and ReLU: each per level `[b, t / 2^level, _]`.
+    pub fn raw(&self, levels: Vec<Tensor<3>>, masks: &[Mask]) -> [Vec<Tensor<3>>; 2] {
         let joined = Joined::new(levels, masks, KERNEL);
-        let logits = joined.run(joined.x.clone(), &self.cls_convs, &self.cls_head);
-        let raw = joined.run(joined.x.clone(), &self.reg_convs, &self.reg_head);
-        let offsets = self.scale.iter().zip(joined.split(&raw)).map(|(scale, x)| scale.distance(x));
-        HeadOutput { logits: Tensor::cat(joined.split(&logits), 1), offsets: Tensor::cat(offsets.collect(), 1) }
+        let run = |convs, output| joined.split(&joined.run(joined.x.clone(), convs, output));
+        [run(&self.cls_convs, &self.cls_head), run(&self.reg_convs, &self.reg_head)]
     }
 }

@@ -58,16 +58,7 @@ impl Projection {
     /// - `x`: `[b, t, features]`
     /// - returns: per level `[b, t / 2^level, c]` and its mask
     pub fn forward(&self, x: Tensor<3>, mask: &Mask, mut rng: Option<&mut dyn Rng>) -> Vec<(Tensor<3>, Mask)> {
-        let device = x.device();
-        let valid = mask.tensor(&device);
-        let mut x = drop_channels(x, self.input_dropout, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-        for conv in &self.embed {
-            x = conv.forward(x, &valid);
-        }
-        if self.absolute_positions {
-            let [_, t, c] = x.dims();
-            x = x + positions([t, c], self.max_seq_len, &device) * valid;
-        }
+        let mut x = self.embed(x, mask, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
         let mut mask = mask.clone();
         for block in &self.stem {
             (x, mask) = block.forward(x, &mask, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
@@ -78,5 +69,20 @@ impl Projection {
             levels.push((x.clone(), mask.clone()));
         }
         levels
+    }
+
+    /// What the first block reads. `[b, t, features] -> [b, t, c]`.
+    pub fn embed(&self, x: Tensor<3>, mask: &Mask, rng: Option<&mut dyn Rng>) -> Tensor<3> {
+        let device = x.device();
+        let valid = mask.tensor(&device);
+        let x = drop_channels(x, self.input_dropout, rng);
+        let x = self.embed.iter().fold(x, |x, conv| conv.forward(x, &valid));
+        match self.absolute_positions {
+            true => {
+                let [_, t, c] = x.dims();
+                x + positions([t, c], self.max_seq_len, &device) * valid
+            }
+            false => x,
+        }
     }
 }

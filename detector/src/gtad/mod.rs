@@ -137,3 +137,54 @@ impl Gtad {
         MapLosses::new(&self.config, predictions, goals)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::draws::{SplitMix, random};
+    use super::*;
+
+    fn small() -> (Gtad, SplitMix) {
+        let config = GtadConfig {
+            channels: 8,
+            projection_groups: 2,
+            graph_groups: 2,
+            durations: 5,
+            roi_bins: 3,
+            context_bins: 2,
+            roi_channels: 6,
+            head_channels: 4,
+            ..GtadConfig::thumos()
+        };
+        config.check(6, 20).unwrap();
+        let mut rng = SplitMix(5);
+        (Gtad::init(&config, [6, 20], &mut rng, &Device::flex()), rng)
+    }
+
+    #[test]
+    fn losses_of_a_steps_windows_add_up_to_those_of_one_batch() {
+        let (detector, mut rng) = small();
+        let action = |start, end| Truth { start, end, label: 0 };
+        let truth = [vec![action(2.0, 5.0), action(9.5, 12.0)], vec![action(4.0, 18.0)]];
+        let draws = BalanceDraws::draw(2 * detector.proposals(), || crate::stochastic::uniform(&mut rng) as f32);
+        let goals = detector.goals(&truth, &draws);
+        let features = random([2, 6, 20], &mut rng, &Device::flex());
+        let total = |features: Tensor<3>, goals: &[WindowGoals]| {
+            let mask = Mask::prefix(&vec![20; goals.len()], 20);
+            detector.losses(&detector.forward(features, &mask), goals).total.into_scalar::<f32>()
+        };
+        let parts: f32 = (0..2).map(|b| total(features.clone().narrow(0, b, 1), &goals[b..=b])).sum();
+        let whole = total(features, &goals);
+        assert!((parts - whole).abs() < 1e-5 * whole, "{parts} is not {whole}");
+    }
+
+    #[test]
+    fn a_shorter_window_is_one_with_padding() {
+        let (detector, mut rng) = small();
+        let features = random([1, 6, 14], &mut rng, &Device::flex());
+        let padded = Tensor::cat(vec![features.clone(), Tensor::zeros([1, 6, 6], &Device::flex())], 2);
+        let short = detector.forward(features, &Mask::prefix(&[14], 14));
+        let long = detector.forward(padded, &Mask::prefix(&[14], 20));
+        assert_eq!(short.maps.to_data(), long.maps.to_data());
+        assert_eq!(short.boundaries.dims(), [1, 2, 20]);
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! All tensors are `[n, 1]`; a segment is `[start, end]`.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, activation};
 
 /// Smallest denominator of the distance IoU (OpenTAD `compute_diou_torch`; the original ActionFormer has 1e-8).
 const DISTANCE_EPSILON: f64 = 1e-7;
@@ -15,11 +15,22 @@ const HULL_MARGIN: f64 = 1e-6;
 
 /// Lengths of intersection, union and hull.
 fn lengths([start, end]: [Tensor<2>; 2], [true_start, true_end]: [Tensor<2>; 2]) -> (Tensor<2>, Tensor<2>, Tensor<2>) {
-    let inner = end.clone().min_pair(true_end.clone()) - start.clone().max_pair(true_start.clone());
-    let inner = inner.clamp_min(0.0);
+    let inner = lesser(end.clone(), true_end.clone()) - greater(start.clone(), true_start.clone());
+    let inner = activation::relu(inner); // no gradient where two segments only touch
     let union = (end.clone() - start.clone()) + (true_end.clone() - true_start.clone()) - inner.clone();
-    let hull = end.max_pair(true_end) - start.min_pair(true_start);
+    let hull = greater(end, true_end) - lesser(start, true_start);
     (inner, union, hull)
+}
+
+/// The lesser of two; both have half of the gradient where they are equal, so that a perfect segment stays.
+fn lesser(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    let same = a.clone().equal(b.clone());
+    a.clone().min_pair(b.clone()).mask_where(same, (a + b) * 0.5)
+}
+
+/// The greater of two, likewise.
+fn greater(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    -lesser(-a, -b)
 }
 
 /// `1 - IoU + (distance of centres / hull)^2` (Zheng et al., <https://arxiv.org/abs/1911.08287>).

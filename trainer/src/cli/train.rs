@@ -134,7 +134,9 @@ impl Train {
         let folder = std::path::absolute(run).with_context(|| run.display().to_string())?;
         let folder = folder.parent().unwrap_or(&folder).to_path_buf();
         let weights = config.weights.as_mut().map(|weights| &mut weights.backbone);
-        for path in [&mut config.data.annotations, &mut config.data.videos].into_iter().chain(weights) {
+        let scores = config.inference.classifier.as_mut().map(|classifier| &mut classifier.scores);
+        let data = [&mut config.data.annotations, &mut config.data.videos];
+        for path in data.into_iter().chain(weights).chain(scores) {
             *path = folder.join(&*path);
         }
         Ok(config)

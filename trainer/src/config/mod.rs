@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
 
+use crate::classifier::ClassifierConfig;
 use crate::model::ModelConfig;
 use crate::optim::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
@@ -166,6 +167,9 @@ pub struct InferenceConfig {
     pub pre_nms_top_k: usize,
     /// Suppression over all windows of a video.
     pub suppression: Suppression,
+    /// Classes from outside, for a detector that says none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<ClassifierConfig>,
 }
 
 /// How results are scored.
@@ -246,6 +250,13 @@ impl RunConfig {
         self.adapter.check(self.backbone.width, self.backbone.depth).map_err(|e| say(&e))?;
         self.detector.check([self.backbone.width, self.window.size]).map_err(|e| say(&e))?;
         self.inference.suppression.check().map_err(|e| format!("inference.suppression: {e}"))?;
+        if self.inference.classifier.as_ref().is_some_and(|classifier| classifier.fusion.top_k == 0) {
+            return Err("inference.classifier.fusion.top-k is 0; it must be at least 1".into());
+        }
+        if self.inference.classifier.is_some() && self.detector.says_classes() {
+            let name = self.detector.name();
+            return Err(format!("inference.classifier is given, but {name} says classes itself; leave it out"));
+        }
         if self.weights.is_none() && !self.adapter.backbone_learns() {
             return Err(
                 "the backbone is frozen (adapter.train-backbone is false), but has no pretrained weights: give \

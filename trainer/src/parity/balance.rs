@@ -8,7 +8,7 @@ use adatad_detector::targets::Truth;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 
-use super::describe::number;
+use super::describe::{number, size};
 use super::fixture::{Tensors, numbers};
 use super::score::Score;
 use super::unusable::Unusable;
@@ -16,44 +16,41 @@ use super::unusable::Unusable;
 /// What a fixture tolerates where it says nothing, in proportion to numbers above 1.
 const TOLERANCE: f64 = 1e-6;
 
-/// The cases `bal_bce.*` and `bal_l2.*` of a fixture of losses.
-pub(super) fn losses(sidecar: &Value, tensors: &Tensors, device: &Device, score: &mut Score) -> Result<(), Unusable> {
-    let Value::Object(cases) = &sidecar["cases"] else {
-        return Err(Unusable("`cases` is no object".into()));
-    };
-    let targets = single(&tensors.numbers("bal.target")?);
-    let n = targets.len();
+/// A case `bal_bce.*` or `bal_l2.*` of a fixture of losses.
+pub(super) fn losses(
+    case: &str,
+    settings: &Value,
+    tensors: &Tensors,
+    device: &Device,
+    score: &mut Score,
+) -> Result<(), Unusable> {
     let device = &device.clone().autodiff();
-    for (case, settings) in cases.iter().filter(|(case, _)| case.starts_with("bal_")) {
-        let shape = tensors.get("bal.pred")?.clone();
-        let found = Tensor::<1>::from_data(TensorData::new(shape.iter::<f32>().collect::<Vec<_>>(), [n]), device);
-        let found = found.require_grad();
-        let loss = if case.starts_with("bal_bce.") {
-            let threshold = number(settings, "pos_thresh")?;
-            let logs = [found.clone().log(), (-found.clone() + 1.0).log()];
-            weighted_entropy(logs, &targets, threshold, entropy_weights(&targets, threshold))
-        } else {
-            let draws = |at: usize| match tensors.numbers(&format!("{case}.rand{at}")) {
-                Ok(draws) => single(&draws),
-                Err(_) => vec![0.0; n], // nothing was drawn
-            };
-            let draws = BalanceDraws { middle: draws(0), low: draws(1) };
-            let bounds = [number(settings, "low")?, number(settings, "high")?];
-            let weights = square_weights(&targets, bounds, number(settings, "weight")?, &draws);
-            squared_error(found.clone(), &targets, weights)
+    let (found, targets) = (single(&tensors.numbers("bal.pred")?), single(&tensors.numbers("bal.target")?));
+    let n = targets.len();
+    let found = Tensor::<1>::from_data(TensorData::new(found, [n]), device).require_grad();
+    let loss = if case.starts_with("bal_bce.") {
+        let threshold = number(settings, "pos_thresh")?;
+        let logs = [found.clone().log(), (-found.clone() + 1.0).log()];
+        weighted_entropy(logs, &targets, threshold, entropy_weights(&targets, threshold))
+    } else {
+        let draws = |at: usize| match tensors.numbers(&format!("{case}.rand{at}")) {
+            Ok(draws) => single(&draws),
+            Err(_) => vec![0.0; n], // nothing was drawn
         };
-        compare(score, &format!("{case}.loss"), &loss.clone().inner().to_data(), tensors)?;
-        let gradient = found.grad(&loss.backward());
-        let gradient = gradient.ok_or_else(|| Unusable(format!("{case}: no gradient reaches the predictions")))?;
-        compare(score, &format!("{case}.grad"), &gradient.to_data(), tensors)?;
-    }
-    Ok(())
+        let draws = BalanceDraws { middle: draws(0), low: draws(1) };
+        let bounds = [number(settings, "low")?, number(settings, "high")?];
+        let weights = square_weights(&targets, bounds, number(settings, "weight")?, &draws);
+        squared_error(found.clone(), &targets, weights)
+    };
+    compare(score, &format!("{case}.loss"), &loss.clone().inner().to_data(), tensors)?;
+    let gradient = found.grad(&loss.backward());
+    let gradient = gradient.ok_or_else(|| Unusable(format!("{case}: no gradient reaches the predictions")))?;
+    compare(score, &format!("{case}.grad"), &gradient.to_data(), tensors)
 }
 
 /// The tensors `tem.*` and `map.*` of a fixture of targets.
 pub(super) fn targets(sidecar: &Value, tensors: &Tensors, device: &Device, score: &mut Score) -> Result<(), Unusable> {
     let settings = &sidecar["map"];
-    let size = super::describe::size;
     let map = ProposalMap { durations: size(settings, "dscale")?, steps: size(settings, "tscale")? };
     let mut truth = Vec::new();
     while let Ok(segments) = tensors.numbers(&format!("tem.segments.{}", truth.len())) {
@@ -107,31 +104,4 @@ fn compare(score: &mut Score, name: &str, found: &TensorData, tensors: &Tensors)
 
 fn single(numbers: &[f64]) -> Vec<f32> {
     numbers.iter().map(|&number| number as f32).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::super::fixture::read_json;
-    use super::*;
-
-    type Check = fn(&Value, &Tensors, &Device, &mut Score) -> Result<(), Unusable>;
-
-    #[test]
-    fn balanced_losses_and_targets_are_those_of_the_reference() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fixtures");
-        if !folder.is_dir() {
-            eprintln!("skipped: the whole collection of fixtures is not beside this repository");
-            return;
-        }
-        for (name, check) in [("fn_losses", losses as Check), ("fn_targets", targets as Check)] {
-            let sidecar = read_json(&folder.join(format!("{name}.json"))).unwrap();
-            let tensors = Tensors::read(&folder.join(format!("{name}.safetensors"))).unwrap();
-            let mut score = Score::default();
-            let done = check(&sidecar, &tensors, &Device::flex(), &mut score);
-            let verdict = score.verdict(name, "balance".into(), done);
-            assert!(verdict.passed, "{verdict:?}");
-        }
-    }
 }

@@ -4,6 +4,7 @@ use adatad_adapter::{AdapterConfig, Representation, TuningMode};
 use adatad_backbone::VitConfig;
 use adatad_detector::DetectorConfig;
 use adatad_detector::actionformer::{ActionFormerConfig, AttentionWindow};
+use adatad_detector::tridet::{Downsampling, SgpKernel, TriDetConfig};
 use serde_json::Value;
 
 use super::unusable::Unusable;
@@ -58,6 +59,7 @@ pub(super) fn backbone(description: &Value) -> Result<(VitConfig, AdapterConfig)
 pub(super) fn detector(description: &Value) -> Result<DetectorConfig, Unusable> {
     match description["type"].as_str() {
         Some("ActionFormer") => Ok(DetectorConfig::ActionFormer(actionformer(description)?)),
+        Some("TriDet") => Ok(DetectorConfig::TriDet(tridet(description)?)),
         Some("GTAD") => Ok(DetectorConfig::Gtad(super::gtad::config(description)?)),
         other => Err(Unusable(format!("the detector {} is not supported", other.unwrap_or("without a name")))),
     }
@@ -65,14 +67,10 @@ pub(super) fn detector(description: &Value) -> Result<DetectorConfig, Unusable> 
 
 fn actionformer(description: &Value) -> Result<ActionFormerConfig, Unusable> {
     let (projection, head) = (&description["projection"], &description["rpn_head"]);
-    let ranges = &head["prior_generator"]["regression_range"];
-    let ranges: Option<Vec<[f64; 2]>> =
-        ranges.as_array().and_then(|all| all.iter().map(|r| Some([r[0].as_f64()?, r[1].as_f64()?])).collect());
-    let arch = |at: usize| projection["arch"][at].as_u64().map(|n| n as usize).ok_or_else(|| lacks("arch"));
     Ok(ActionFormerConfig {
         channels: size(projection, "out_channels")?,
-        embed_convs: arch(0)?,
-        stem_blocks: arch(1)?,
+        embed_convs: arch(projection, 0)?,
+        stem_blocks: arch(projection, 1)?,
         heads: size(&projection["attn_cfg"], "n_head")?,
         attention_window: attention_window(&projection["attn_cfg"]["n_mha_win_size"]),
         absolute_positions: projection["use_abs_pe"].as_bool().unwrap_or(false),
@@ -82,8 +80,8 @@ fn actionformer(description: &Value) -> Result<ActionFormerConfig, Unusable> {
         attention_dropout: projection["attn_cfg"]["attn_pdrop"].as_f64().unwrap_or(0.0),
         head_convs: size(head, "num_convs")?,
         head_channels: head["feat_channels"].as_u64().map(|channels| channels as usize),
-        regression_ranges: ranges.ok_or_else(|| lacks("regression_range"))?,
-        centre_radius: centre_radius(head),
+        regression_ranges: ranges(&head["prior_generator"]["regression_range"])?,
+        centre_radius: centre_radius(head, "center_sample_radius"),
         centred_points: head["prior_generator"]["use_offset"].as_bool().unwrap_or(false),
         class_prior: number(head, "cls_prior_prob")?,
         label_smoothing: number(head, "label_smoothing")?,
@@ -92,6 +90,53 @@ fn actionformer(description: &Value) -> Result<ActionFormerConfig, Unusable> {
         loss_normalizer_momentum: number(head, "loss_normalizer_momentum")?,
         filter_similar: head["filter_similar_gt"].as_bool().unwrap_or(true),
     })
+}
+
+fn tridet(description: &Value) -> Result<TriDetConfig, Unusable> {
+    let (projection, head) = (&description["projection"], &description["rpn_head"]);
+    let kernel = |given: &Value| given.as_u64().map(|kernel| kernel as usize);
+    let kernels = projection["sgp_win_size"].as_array().and_then(|all| all.iter().map(kernel).collect());
+    Ok(TriDetConfig {
+        channels: size(projection, "out_channels")?,
+        embed_convs: arch(projection, 0)?,
+        stem_blocks: arch(projection, 1)?,
+        mlp: size(projection, "sgp_mlp_dim")?,
+        kernel: SgpKernel::PerLevel(kernels.ok_or_else(|| lacks("sgp_win_size"))?),
+        wide_factor: number(projection, "k")?,
+        kernel_deviation: number(projection, "init_conv_vars")?,
+        downsampling: match projection["downsample_type"].as_str() {
+            Some("avg") => Downsampling::Average,
+            _ => Downsampling::Max,
+        },
+        absolute_positions: projection["use_abs_pe"].as_bool().unwrap_or(false),
+        input_noise: projection["input_noise"].as_f64().unwrap_or(0.0),
+        path_dropout: projection["path_pdrop"].as_f64().unwrap_or(0.0),
+        head_convs: size(head, "num_convs")?,
+        head_channels: kernel(&head["feat_channels"]),
+        head_kernel: kernel(&head["kernel_size"]).unwrap_or(3),
+        boundary_kernel: kernel(&head["boundary_kernel_size"]).unwrap_or(3),
+        bins: size(head, "num_bins")?,
+        regression_ranges: ranges(&head["prior_generator"]["regression_range"])?,
+        centre_radius: centre_radius(head, "center_sample_radius"),
+        centred_points: head["prior_generator"]["use_offset"].as_bool().unwrap_or(false),
+        class_prior: number(head, "cls_prior_prob")?,
+        label_smoothing: number(head, "label_smoothing")?,
+        loss_weight: head["loss_weight"].as_f64().unwrap_or(1.0),
+        overlap_power: number(head, "iou_weight_power")?,
+        loss_normalizer: number(head, "loss_normalizer")?,
+        loss_normalizer_momentum: number(head, "loss_normalizer_momentum")?,
+    })
+}
+
+fn arch(projection: &Value, at: usize) -> Result<usize, Unusable> {
+    projection["arch"][at].as_u64().map(|count| count as usize).ok_or_else(|| lacks("arch"))
+}
+
+/// The lengths that each level answers for.
+pub(super) fn ranges(given: &Value) -> Result<Vec<[f64; 2]>, Unusable> {
+    let range = |range: &Value| Some([range[0].as_f64()?, range[1].as_f64()?]);
+    let ranges = given.as_array().and_then(|all| all.iter().map(range).collect());
+    ranges.ok_or_else(|| lacks("regression_range"))
 }
 
 /// Steps a query sees; -1 stands for all.
@@ -103,9 +148,10 @@ fn attention_window(given: &Value) -> Option<AttentionWindow> {
     }
 }
 
-fn centre_radius(head: &Value) -> Option<f64> {
+/// How near to a segment's centre a point has to be; none where it only has to lie in the segment.
+pub(super) fn centre_radius(head: &Value, key: &str) -> Option<f64> {
     let sampled = head["center_sample"].as_str().is_none_or(|kind| kind == "radius");
-    sampled.then(|| head["center_sample_radius"].as_f64()).flatten()
+    sampled.then(|| head[key].as_f64()).flatten()
 }
 
 pub(super) fn classes(description: &Value) -> Result<usize, Unusable> {

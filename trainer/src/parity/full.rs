@@ -57,7 +57,7 @@ pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Scor
     score.compare("pred/feature", &numbers(&feature.to_data()), &tensors.numbers("pred/feature64")?, error("feature")?);
     let mask = Mask::prefix(&[t], t);
     let Predictions::ActionFormer(predictions) = plain.detector.forward(feature, &mask, None) else {
-        return Err(Unusable("the full-size model is an ActionFormer".into()));
+        return Err(Unusable("the detector is not the one that was asked for".into()));
     };
     let scores = activation::sigmoid(predictions.output.logits.clone()).to_data();
     score.compare("pred/scores", &numbers(&scores), &tensors.numbers("pred/scores64")?, error("scores")?);

@@ -8,17 +8,21 @@ mod align;
 mod balance;
 mod checkpoints;
 mod describe;
+mod detector_stages;
 mod draws;
 mod fixture;
 mod full;
 mod gtad;
 mod gtad_results;
+mod losses;
 mod optim;
 mod pieces;
+mod post;
 mod predicted;
 mod schedule;
 mod score;
 mod stages;
+mod targets;
 mod unusable;
 mod whole;
 
@@ -75,6 +79,10 @@ enum Kind {
     Full,
     /// Single functions of the backbone.
     Pieces,
+    /// Losses of detectors.
+    Losses,
+    /// What points of a pyramid are to learn.
+    Targets,
     /// Aligned pooling along time.
     Align,
     /// Optimisers and the moving average.
@@ -131,6 +139,8 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Ok(Kind::Whole { detector }) => detector.clone(),
         Ok(Kind::Full) => "full-size".to_owned(),
         Ok(Kind::Pieces) => "pieces".to_owned(),
+        Ok(Kind::Losses) => "losses".to_owned(),
+        Ok(Kind::Targets) => "targets".to_owned(),
         Ok(Kind::Align) => "align1d".to_owned(),
         Ok(Kind::Optim) => "optim".to_owned(),
         Ok(Kind::Schedule) => "schedule".to_owned(),
@@ -143,6 +153,8 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Kind::Whole { .. } => whole::check(folder, name, device, &mut score),
         Kind::Full => full::check(folder, name, device, &mut score),
         Kind::Pieces => pieces::check(folder, name, device, &mut score),
+        Kind::Losses => losses::check(folder, name, device, &mut score),
+        Kind::Targets => targets::check(folder, name, device, &mut score),
         Kind::Align => align::check(folder, name, device, &mut score),
         Kind::Optim => optim::check(folder, name, device, &mut score),
         Kind::Schedule => schedule::check(folder, name, &mut score),
@@ -175,6 +187,12 @@ fn kind(folder: &Path, name: &str) -> Result<Kind, Unusable> {
     };
     if ["sinusoid.", "posinterp.", "tia.", "attn.", "interp."].into_iter().any(starts) {
         return Ok(Kind::Pieces);
+    }
+    if ["focal.", "diou", "giou", "bal_"].into_iter().any(starts) {
+        return Ok(Kind::Losses);
+    }
+    if sidecar["cases"].as_object().is_some_and(|cases| cases.values().any(|case| !case["center_sample"].is_null())) {
+        return Ok(Kind::Targets);
     }
     let first = match &sidecar["cases"] {
         Value::Object(cases) => cases.values().next(),

@@ -16,7 +16,7 @@ use super::draws::Draws;
 use super::fixture::{Fixture, numbers};
 use super::score::Score;
 use super::unusable::Unusable;
-use super::{describe, gtad, predicted, stages};
+use super::{describe, detector_stages, gtad, post, predicted, stages};
 use crate::model::AdaTad;
 use crate::optim::{ModelGradients, Optimizer, OptimizerConfig, parameters_by_file_name};
 use crate::rule::{EPSILON, clip_factor};
@@ -95,7 +95,7 @@ fn compared<M: Whole>(
 ) -> Result<(), Unusable> {
     match config {
         DetectorConfig::Gtad(settings) => gtad::compare(model, settings, fixture, device, score),
-        DetectorConfig::ActionFormer(_) => compare(model, config, fixture, device, score),
+        DetectorConfig::ActionFormer(_) | DetectorConfig::TriDet(_) => compare(model, config, fixture, device, score),
     }
 }
 
@@ -122,7 +122,9 @@ fn compare<M: Whole>(
         fixture.check(score, "stage/backbone", &features.to_data())?;
     }
     let predictions = plain.detector().forward(features.clone(), &given.mask, None);
-    predicted::check(plain.detector(), &predictions, &given, fixture, score)?;
+    detector_stages::check(plain.detector(), features.clone(), &given.mask, fixture, score)?;
+    predicted::check(config, &predictions, &given, fixture, score)?;
+    post::check(plain.detector(), &predictions, fixture, score)?;
     let evaluation = config.normalizer().evaluation();
     let draws = &mut Draws::recorded(fixture, "eval")?;
     let losses = plain.detector().losses(&predictions, &given.truth, evaluation, draws);
