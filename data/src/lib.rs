@@ -19,4 +19,5 @@ pub mod random;
 pub mod synth;
 pub mod transform;
 pub mod video;
+pub mod video_scores;
 pub mod window;

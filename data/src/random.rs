@@ -20,6 +20,8 @@ pub enum Stream {
     Synth,
     /// Frame order of the shuffled control.
     Shuffle,
+    /// Which proposals a balanced loss sees.
+    Balance,
 }
 
 impl Stream {
@@ -33,6 +35,7 @@ impl Stream {
             Stream::Drop => "drop",
             Stream::Synth => "synth",
             Stream::Shuffle => "shuffle",
+            Stream::Balance => "balance",
         }
     }
 }

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::actionformer::{self, ActionFormer, ActionFormerConfig};
 use crate::decode::DecodeConfig;
 use crate::error::DetectorConfigError;
+use crate::gtad::{self, BalanceDraws, Gtad, GtadConfig, WindowGoals};
 use crate::losses::{Divisor, LossNormalizer, Losses};
 use crate::mask::Mask;
 use crate::segment::Segment;
+use crate::stochastic::uniform;
 use crate::targets::Truth;
 use crate::tridet::{self, TriDet, TriDetConfig};
 
@@ -25,6 +27,8 @@ pub enum DetectorConfig {
     ActionFormer(ActionFormerConfig),
     /// A pyramid of convolutions, and boundaries as expectations.
     TriDet(TriDetConfig),
+    /// A map of all proposals, and graph blocks. Says no classes.
+    Gtad(GtadConfig),
 }
 
 impl DetectorConfig {
@@ -33,18 +37,28 @@ impl DetectorConfig {
         match self {
             Self::ActionFormer(_) => "ActionFormer",
             Self::TriDet(_) => "TriDet",
+            Self::Gtad(_) => "G-TAD",
         }
     }
 
-    /// Refuses what cannot be built for windows of `steps` grid steps.
+    /// Whether its segments have classes, or all have class 0.
+    pub fn says_classes(&self) -> bool {
+        match self {
+            Self::ActionFormer(_) | Self::TriDet(_) => true,
+            Self::Gtad(_) => false,
+        }
+    }
+
+    /// Refuses what cannot be built for `features` input channels and windows of `steps` grid steps.
     ///
     /// # Errors
     ///
     /// The first field that does not fit, with the nearest values that would.
-    pub fn check(&self, steps: usize) -> Result<(), DetectorConfigError> {
+    pub fn check(&self, [features, steps]: [usize; 2]) -> Result<(), DetectorConfigError> {
         match self {
             Self::ActionFormer(config) => config.check(steps),
             Self::TriDet(config) => config.check(steps),
+            Self::Gtad(config) => config.check(features, steps),
         }
     }
 
@@ -53,6 +67,7 @@ impl DetectorConfig {
         let levels = match self {
             Self::ActionFormer(config) => config.levels(),
             Self::TriDet(config) => config.levels(),
+            Self::Gtad(_) => 1,
         };
         1 << levels.saturating_sub(1)
     }
@@ -64,6 +79,8 @@ impl DetectorConfig {
             Self::ActionFormer(config) => config.absolute_positions,
             // The mean over time in its blocks takes padding in, as in the reference.
             Self::TriDet(_) => true,
+            // Its map of proposals has one size.
+            Self::Gtad(_) => true,
         }
     }
 
@@ -72,6 +89,7 @@ impl DetectorConfig {
         let (value, momentum) = match self {
             Self::ActionFormer(config) => (config.loss_normalizer, config.loss_normalizer_momentum),
             Self::TriDet(config) => (config.loss_normalizer, config.loss_normalizer_momentum),
+            Self::Gtad(_) => (1.0, 0.0), // nothing reads it: the balance of good and bad proposals takes its place
         };
         LossNormalizer { value, momentum }
     }
@@ -84,6 +102,8 @@ pub enum Detector {
     ActionFormer(ActionFormer),
     /// A pyramid of convolutions, and boundaries as expectations.
     TriDet(TriDet),
+    /// A map of all proposals, and graph blocks.
+    Gtad(Gtad),
 }
 
 /// What a detector says about a batch of windows.
@@ -93,6 +113,8 @@ pub enum Predictions {
     ActionFormer(actionformer::Predictions),
     /// A logit per class and what distances follow from, at every point.
     TriDet(tridet::Predictions),
+    /// Two logits per step and two per proposal.
+    Gtad(gtad::Predictions),
 }
 
 impl Predictions {
@@ -100,6 +122,7 @@ impl Predictions {
         let whose = match self {
             Self::ActionFormer(_) => "ActionFormer",
             Self::TriDet(_) => "TriDet",
+            Self::Gtad(_) => "G-TAD",
         };
         format!("predictions of {whose} were given to {}", detector.name())
     }
@@ -117,6 +140,7 @@ impl Detector {
         match config {
             DetectorConfig::ActionFormer(config) => Self::ActionFormer(ActionFormer::init(config, sizes, rng, device)),
             DetectorConfig::TriDet(config) => Self::TriDet(TriDet::init(config, sizes, rng, device)),
+            DetectorConfig::Gtad(config) => Self::Gtad(Gtad::init(config, [features, max_seq_len], rng, device)),
         }
     }
 
@@ -129,6 +153,7 @@ impl Detector {
         match self {
             Self::ActionFormer(detector) => Predictions::ActionFormer(detector.forward(features, mask, rng)),
             Self::TriDet(detector) => Predictions::TriDet(detector.forward(features, mask, rng)),
+            Self::Gtad(detector) => Predictions::Gtad(detector.forward(features, mask)),
         }
     }
 
@@ -137,11 +162,36 @@ impl Detector {
         match self {
             Self::ActionFormer(detector) => detector.positives(mask, truth),
             Self::TriDet(detector) => detector.positives(mask, truth),
+            Self::Gtad(_) => 0,
         }
     }
 
-    /// Losses against ground truth in grid steps. What a loss draws at random comes from `draws`: uniform numbers, in
-    /// the order in which the detector needs them.
+    /// What every window of a step is to say and how much each answer counts, where that depends on all windows: for
+    /// G-TAD, which balances good and bad proposals over the whole step. None where a [`Divisor`] is all they share.
+    pub fn goals(&self, truth: &[Vec<Truth>], draws: &mut dyn Rng) -> Option<Vec<WindowGoals>> {
+        match self {
+            Self::ActionFormer(_) | Self::TriDet(_) => None,
+            Self::Gtad(detector) => {
+                let count = truth.len() * detector.proposals();
+                Some(detector.goals(truth, &BalanceDraws::draw(count, || uniform(draws) as f32)))
+            }
+        }
+    }
+
+    /// Losses of some of a step's windows against their [`goals`](Self::goals).
+    ///
+    /// # Panics
+    ///
+    /// When the predictions are another detector's, or the detector has no goals.
+    pub fn losses_by_goals(&self, predictions: &Predictions, goals: &[WindowGoals]) -> Losses {
+        match (self, predictions) {
+            (Self::Gtad(detector), Predictions::Gtad(said)) => detector.losses(said, goals).into(),
+            _ => panic!("goals and predictions are of one detector, and that is G-TAD"),
+        }
+    }
+
+    /// Losses against ground truth in grid steps, all windows of a step at once. What a loss draws at random comes from
+    /// `draws`: uniform numbers, in the order in which the detector needs them.
     ///
     /// # Panics
     ///
@@ -151,8 +201,11 @@ impl Detector {
         predictions: &Predictions,
         truth: &[Vec<Truth>],
         divisor: Divisor,
-        _draws: &mut dyn Rng,
+        draws: &mut dyn Rng,
     ) -> Losses {
+        if let Some(goals) = self.goals(truth, draws) {
+            return self.losses_by_goals(predictions, &goals);
+        }
         match (self, predictions) {
             (Self::ActionFormer(detector), Predictions::ActionFormer(said)) => detector.losses(said, truth, divisor),
             (Self::TriDet(detector), Predictions::TriDet(said)) => detector.losses(said, truth, divisor),
@@ -169,6 +222,8 @@ impl Detector {
         match (self, predictions) {
             (Self::ActionFormer(detector), Predictions::ActionFormer(said)) => detector.decode(said, config),
             (Self::TriDet(detector), Predictions::TriDet(said)) => detector.decode(said, config),
+            // Nothing is cut before suppression, as in the reference.
+            (Self::Gtad(detector), Predictions::Gtad(said)) => detector.decode(said),
             (_, said) => panic!("{}", said.strange(self)),
         }
     }
@@ -178,6 +233,7 @@ impl Detector {
         match self {
             Self::ActionFormer(_) => "ActionFormer",
             Self::TriDet(_) => "TriDet",
+            Self::Gtad(_) => "G-TAD",
         }
     }
 }
@@ -188,11 +244,13 @@ mod tests {
 
     #[test]
     fn settings_say_which_detector_they_are_of() {
-        for config in
-            [DetectorConfig::ActionFormer(ActionFormerConfig::thumos()), DetectorConfig::TriDet(TriDetConfig::thumos())]
-        {
+        for config in [
+            DetectorConfig::ActionFormer(ActionFormerConfig::thumos()),
+            DetectorConfig::TriDet(TriDetConfig::thumos()),
+            DetectorConfig::Gtad(GtadConfig::thumos()),
+        ] {
             let json = serde_json::to_value(&config).unwrap();
-            assert_eq!(json["kind"], config.name().to_lowercase());
+            assert_eq!(json["kind"], config.name().to_lowercase().replace('-', ""));
             assert_eq!(serde_json::from_value::<DetectorConfig>(json).unwrap(), config);
         }
     }
@@ -208,6 +266,9 @@ mod tests {
     #[test]
     fn an_unknown_kind_comes_with_the_known_ones() {
         let refused = serde_json::from_str::<DetectorConfig>(r#"{"kind": "actionfromer"}"#).unwrap_err().to_string();
-        assert!(refused.contains("unknown variant `actionfromer`, expected `actionformer` or `tridet`"), "{refused}");
+        assert!(
+            refused.contains("unknown variant `actionfromer`, expected one of `actionformer`, `tridet`, `gtad`"),
+            "{refused}"
+        );
     }
 }

@@ -31,6 +31,38 @@ pub enum DetectorConfigError {
         /// The field.
         field: &'static str,
     },
+    /// Groups do not divide the channels.
+    #[error("detector.{field} is {groups}, which does not divide {channels} {of}; the nearest that does is {nearest}")]
+    Groups {
+        /// The field.
+        field: &'static str,
+        /// The groups given.
+        groups: usize,
+        /// The channels to be divided.
+        channels: usize,
+        /// Which channels they are.
+        of: &'static str,
+        /// The nearest number of groups that fits.
+        nearest: usize,
+    },
+    /// More than there are time steps.
+    #[error("detector.{field} is {value}; a window has {steps} grid steps, so it is at most {steps}")]
+    Long {
+        /// The field.
+        field: &'static str,
+        /// The value given.
+        value: usize,
+        /// The window's length in grid steps.
+        steps: usize,
+    },
+    /// A kernel that a head does not have.
+    #[error("detector.{field} is {kernel}; it must be 1 or 3")]
+    Kernel {
+        /// The field.
+        field: &'static str,
+        /// The kernel given.
+        kernel: usize,
+    },
     /// A list that has not one entry per level.
     #[error(
         "detector.{field} has {given} entries; it needs one for each of the {levels} levels (detector.regression-ranges)"

@@ -4,12 +4,14 @@
 //! slices, with no tensor type.
 
 pub mod actionformer;
+pub mod classifier;
 pub mod conv;
 pub mod decode;
 mod detector;
 pub mod diagnosis;
 mod error;
 pub mod external;
+pub mod gtad;
 pub mod levels;
 pub mod losses;
 pub mod mask;

@@ -29,7 +29,7 @@ impl WeightAverage {
         let keep = self.decay;
         for (path, now) in learning_weights(model) {
             let average = match self.weights.remove(&path) {
-                Some(average) if keep > 0.0 => average * keep + now * (1.0 - keep),
+                Some(average) if keep > 0.0 => averaged(average, now, keep),
                 _ => now,
             };
             self.weights.insert(path, average);
@@ -40,6 +40,17 @@ impl WeightAverage {
     pub fn apply<M: Module>(&self, model: M) -> M {
         model.map(&mut Replace { path: ParameterPath::default(), weights: &self.weights })
     }
+}
+
+/// One update of an average.
+pub fn averaged(average: Tensor<1>, now: Tensor<1>, decay: f64) -> Tensor<1> {
+    average * decay + now * (1.0 - decay)
+}
+
+/// One update of an average that is stored as a whole number, as the reference's files hold that of the loss normaliser:
+/// what comes after the point is lost at every step.
+pub fn averaged_whole(average: i64, now: f64, decay: f64) -> i64 {
+    (average as f32 * decay as f32 + now as f32 * (1.0 - decay) as f32) as i64
 }
 
 /// Flat copies of every parameter that learns, by path.

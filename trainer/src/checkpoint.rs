@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::average::WeightAverage;
 use crate::model::AdaTad;
 use crate::optim::OptimizerState;
+use crate::rule::Moments;
 use crate::weights::{self, WeightsError};
 
 /// The numbers of a checkpoint.
@@ -92,9 +93,11 @@ pub fn save(folder: &Path, state: &State<'_>, mut progress: Progress) -> Result<
     weights::save(state.model, &fresh.join(WEIGHTS))?;
     let average = state.average.weights.iter().map(|(path, tensor)| (path.clone(), tensor.clone()));
     write_tensors(&fresh.join(AVERAGE), average)?;
-    let moments = state.moments.iter().flat_map(|(path, state)| {
-        let AdaptiveMomentumState { moment_1, moment_2, .. } = &state.momentum;
-        [(format!("{path}#1"), moment_1.clone()), (format!("{path}#2"), moment_2.clone())]
+    let moments = state.moments.iter().flat_map(|(path, moments)| match moments {
+        Moments::Adam(AdamWState { momentum: AdaptiveMomentumState { moment_1, moment_2, .. } }) => {
+            vec![(format!("{path}#1"), moment_1.clone()), (format!("{path}#2"), moment_2.clone())]
+        }
+        Moments::Velocity(velocity) => vec![(format!("{path}#velocity"), velocity.clone())],
     });
     write_tensors(&fresh.join(MOMENTS), moments)?;
     for name in [WEIGHTS, AVERAGE, MOMENTS] {
@@ -152,7 +155,12 @@ pub fn load(
             return Err(damaged(folder.join(MOMENTS), format!("`{path}` has only one moment")));
         };
         let momentum = AdaptiveMomentumState { time: progress.optimizer_steps, moment_1, moment_2, max_moment_2: None };
-        moments.insert(path, AdamWState { momentum });
+        moments.insert(path, Moments::Adam(AdamWState { momentum }));
+    }
+    for (name, velocity) in halves {
+        if let Some(path) = name.strip_suffix("#velocity") {
+            moments.insert(path.to_owned(), Moments::Velocity(velocity));
+        }
     }
     Ok(progress)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use adatad_data::classes::{ClassError, ClassList};
 use adatad_data::features::StandardError;
 use adatad_data::random::{Rng, Stream};
+use adatad_data::video_scores::VideoScoresError;
 use adatad_data::window::WindowError;
 use adatad_detector::decode::DecodeConfig;
 use adatad_detector::merge::{merge, settle};
@@ -14,6 +15,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use crate::batch::Batch;
+use crate::classifier::Classifier;
 use crate::config::{ConfigError, RunConfig};
 use crate::dataset::{Cover, Dataset};
 use crate::folder::{FolderError, RunFolder};
@@ -45,6 +47,19 @@ pub enum DetectError {
     /// Windows of a video.
     #[error(transparent)]
     Window(#[from] WindowError),
+    /// Classes from outside.
+    #[error(transparent)]
+    Scores(#[from] VideoScoresError),
+    /// Nobody says what the actions are.
+    #[error(
+        "{detector} says where actions are and not which of the {classes} classes they are of: give inference.classifier"
+    )]
+    NoClasses {
+        /// The detector.
+        detector: &'static str,
+        /// How many classes there are.
+        classes: usize,
+    },
     /// A file of features says nothing of seconds.
     #[error("how many frames a second `{name}` has is unknown: add data.features.fps to the run's config.toml")]
     UnknownRate {
@@ -63,6 +78,9 @@ pub struct Detector {
     decode: DecodeConfig,
     min_duration: f64,
     suppression: Suppression,
+    /// Whether windows are thinned out by themselves, before the video is.
+    thin_windows: bool,
+    classifier: Option<Classifier>,
     device: Device,
 }
 
@@ -79,7 +97,15 @@ impl Detector {
         model: AdaTad,
         device: &Device,
     ) -> Result<Self, DetectError> {
+        let classifier =
+            config.inference.classifier.as_ref().map(|given| Classifier::load(given, &classes)).transpose()?;
+        let says_classes = config.detector.says_classes();
+        if !says_classes && classifier.is_none() && classes.len() > 1 {
+            return Err(DetectError::NoClasses { detector: config.detector.name(), classes: classes.len() });
+        }
         Ok(Self {
+            thin_windows: !says_classes,
+            classifier,
             model,
             classes,
             cover: Cover::new(config)?,
@@ -119,21 +145,29 @@ impl Detector {
         &self.classes
     }
 
-    /// Detects in one window: segments in seconds, rounded, not yet thinned out but where the window is all there is.
-    pub fn window(&self, sample: Sample) -> Vec<Detection> {
-        let timing = sample.window.timing;
+    /// Detects in one window: segments in seconds, rounded. Those of a proposal map, and of a window that is all there is,
+    /// have been thinned out, all others not.
+    ///
+    /// # Errors
+    ///
+    /// The video has no classes from outside, where it needs them.
+    pub fn window(&self, sample: Sample) -> Result<Vec<Detection>, VideoScoresError> {
+        let (timing, video) = (sample.window.timing, sample.window.name.clone());
         let batch = Batch::of(sample, &self.device);
         let predictions = self.model.forward(batch.input, &batch.mask);
         let mut segments: Vec<Segment> =
             self.model.detector.decode(&predictions, &self.decode).into_iter().flatten().collect();
         let length = |s: &Segment| f64::from(s.end - s.start) * timing.step_seconds();
         segments.retain(|s| self.min_duration <= 0.0 || length(s) > self.min_duration);
-        if let Cover::Whole(_) = self.cover {
+        if self.thin_windows || matches!(self.cover, Cover::Whole(_)) {
             segments = self.suppression.apply(&segments);
         }
         let seconds = |grid: f32| timing.seconds(f64::from(grid)) as f32;
         segments.iter_mut().for_each(|s| (s.start, s.end) = (seconds(s.start), seconds(s.end)));
-        settle(&segments, timing.duration())
+        if let Some(classifier) = &self.classifier {
+            segments = classifier.fuse(&video, &segments)?;
+        }
+        Ok(settle(&segments, timing.duration()))
     }
 
     /// What was found in all windows of one video.
@@ -148,11 +182,11 @@ impl Detector {
     ///
     /// # Errors
     ///
-    /// The video cannot be read.
-    pub fn in_dataset(&self, data: &Dataset, video: usize) -> Result<Vec<Detection>, SourceError> {
+    /// The video cannot be read, or lacks classes from outside.
+    pub fn in_dataset(&self, data: &Dataset, video: usize) -> Result<Vec<Detection>, DetectError> {
         let mut found = Vec::new();
         for window in data.test_windows(video) {
-            found.extend(self.window(data.test_sample(window)?));
+            found.extend(self.window(data.test_sample(window)?)?);
         }
         Ok(self.joined(&found))
     }
@@ -175,7 +209,7 @@ impl Detector {
         let mut found = Vec::new();
         for (done, window) in windows.into_iter().enumerate() {
             let mut unused = Rng::new(0, Stream::Augment, 0, 0);
-            found.extend(self.window(source.show(source.fitted(window, &timeline), &mut unused)?));
+            found.extend(self.window(source.show(source.fitted(window, &timeline), &mut unused)?)?);
             progress(done + 1, total);
         }
         Ok(self.joined(&found))

@@ -5,9 +5,8 @@ use adatad_detector::metrics::{LabelledDetection, LabelledTruth, MeanAveragePrec
 use adatad_detector::segment::Detection;
 
 use crate::dataset::Dataset;
-use crate::detect::Detector;
+use crate::detect::{DetectError, Detector};
 use crate::observe::{Observer, Stage};
-use crate::source::SourceError;
 
 /// Detections of a subset and how good they are.
 #[derive(Debug)]
@@ -22,13 +21,13 @@ pub struct Evaluated {
 ///
 /// # Errors
 ///
-/// A video cannot be read.
+/// A video cannot be decoded, or lacks classes from outside.
 pub fn evaluate(
     detector: &Detector,
     data: &Dataset,
     tiou: &[f64],
     observer: &dyn Observer,
-) -> Result<Evaluated, SourceError> {
+) -> Result<Evaluated, DetectError> {
     let total = data.videos().len();
     let mut detections = Vec::with_capacity(total);
     for video in 0..total {

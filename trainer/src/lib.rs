@@ -6,6 +6,7 @@
 pub mod average;
 pub mod batch;
 pub mod checkpoint;
+pub mod classifier;
 pub mod config;
 pub mod convert;
 pub mod dataset;
@@ -20,6 +21,7 @@ mod path;
 pub mod plan;
 pub mod report;
 pub mod results;
+pub mod rule;
 pub mod schedule;
 pub mod score;
 pub mod session;

@@ -1,27 +1,27 @@
-//! AdamW over parameter groups, with one gradient norm for the whole model.
+//! The optimiser: one [`Rule`] over parameter groups, with one gradient norm for the whole model.
 //!
-//! The update rule is Burn's; the state is ours, under the parameters' names, so that a checkpoint can hold it and two
-//! runs write the same bytes.
+//! The state is ours, under the parameters' names, so that a checkpoint can hold it and two runs write the same bytes.
 
 use std::collections::BTreeMap;
 
 use adatad_detector::losses::Losses;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::optim::{AdamW, AdamWConfig, AdamWState, GradientsParams, Optimizer as _};
+use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::config::is_zero;
 use crate::path::ParameterPath;
+use crate::rule::{Moments, Rates, Rule, clip_factor};
 use crate::weights::file_name;
-
-/// OpenTAD's; Burn's own default would be 1e-5.
-pub(crate) const EPSILON: f32 = 1e-8;
 
 /// Learning rates and decay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OptimizerConfig {
+    /// How parameters move; absent: AdamW.
+    #[serde(default)]
+    pub rule: Rule,
     /// Base rate of the detector.
     pub learning_rate: f64,
     /// Base rate of the adapters; absent where there are none.
@@ -30,8 +30,11 @@ pub struct OptimizerConfig {
     /// Base rate of the backbone; absent where it does not learn.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub backbone_learning_rate: f64,
-    /// Decoupled weight decay: of all weights of backbone and adapters, and of the detector's matrices and kernels.
+    /// Weight decay: of all weights of backbone and adapters, and of the detector's matrices and kernels.
     pub weight_decay: f64,
+    /// Whether the detector's biases, norms and scales decay, too (OpenTAD without parameter groups: G-TAD).
+    #[serde(default)]
+    pub decay_all: bool,
     /// Largest norm of the gradient of all parameters together; larger ones are scaled down to it.
     pub clip_norm: f64,
 }
@@ -63,13 +66,15 @@ impl Group {
         }
     }
 
-    fn rate_and_decay(self, config: &OptimizerConfig) -> (f64, f64) {
-        match self {
+    fn rates(self, config: &OptimizerConfig) -> Rates {
+        let (rate, decay) = match self {
             Group::Backbone => (config.backbone_learning_rate, config.weight_decay),
             Group::Adapter => (config.adapter_learning_rate, config.weight_decay),
             Group::Decayed => (config.learning_rate, config.weight_decay),
+            Group::Plain if config.decay_all => (config.learning_rate, config.weight_decay),
             Group::Plain => (config.learning_rate, 0.0),
-        }
+        };
+        Rates { rate, decay }
     }
 }
 
@@ -155,7 +160,7 @@ pub(crate) fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
 }
 
 /// Moments of every parameter that has been updated, by path.
-pub type OptimizerState = BTreeMap<String, AdamWState<1>>;
+pub type OptimizerState = BTreeMap<String, Moments>;
 
 /// The optimiser.
 #[derive(Clone)]
@@ -174,15 +179,11 @@ impl Optimizer {
     /// One update. `factor` is the schedule's share of each base rate, `norm` the gradient's norm from
     /// [`ModelGradients::norm`].
     pub fn step<M: Module>(&mut self, model: M, gradients: ModelGradients, norm: f64, factor: f64) -> M {
-        let clip = self.config.clip_norm / (norm + 1e-6); // PyTorch `clip_grad_norm_`
-        let adamw = |decay: f64| AdamWConfig::new().with_epsilon(EPSILON).with_weight_decay(decay as f32).build();
         model.map(&mut Update {
             path: ParameterPath::default(),
             gradients: gradients.0,
-            scale: clip.min(1.0),
+            scale: clip_factor(norm, self.config.clip_norm),
             factor,
-            decayed: adamw(self.config.weight_decay),
-            plain: adamw(0.0),
             config: &self.config,
             state: &mut self.state,
         })
@@ -194,8 +195,6 @@ struct Update<'a> {
     gradients: GradientsParams,
     scale: f64,
     factor: f64,
-    decayed: AdamW,
-    plain: AdamW,
     config: &'a OptimizerConfig,
     state: &'a mut OptimizerState,
 }
@@ -212,13 +211,13 @@ impl ModuleMapper for Update<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
         let path = self.path.joined();
-        let (rate, decay) = Group::of(&path).rate_and_decay(self.config);
-        let adamw = if decay > 0.0 { &self.decayed } else { &self.plain };
+        let base = Group::of(&path).rates(self.config);
+        let rates = Rates { rate: base.rate * self.factor, ..base };
         let gradient = flat(gradient) * self.scale;
         let state = self.state.remove(&path);
         param.map(|tensor| {
             let shape = tensor.shape();
-            let (updated, state) = adamw.step(rate * self.factor, flat(tensor.inner()), gradient, state);
+            let (updated, state) = self.config.rule.step(rates, flat(tensor.inner()), gradient, state);
             if let Some(state) = state {
                 self.state.insert(path, state);
             }

@@ -1,4 +1,4 @@
-//! The learning rate of every iteration: linear warm-up, then a cosine.
+//! The learning rate of every iteration: linear warm-up, then a cosine or steps.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +16,65 @@ pub struct ScheduleConfig {
     pub batch: usize,
     /// The rate that the cosine ends in.
     pub final_rate: f64,
+    /// The rate falls at these epochs instead of along a cosine; absent: the cosine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub falls: Option<FallsConfig>,
     /// Decay per step of the weight average that is evaluated and saved; 0 uses the last weights as they are.
     pub average_decay: f64,
     /// Weight of the frame loss, which teaches the backbone at every grid step which actions are under way; 0 in every
     /// published recipe.
     pub frame_loss: f64,
+}
+
+/// When the rate falls, and by how much.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FallsConfig {
+    /// Epochs at whose beginning it falls, from 0.
+    pub epochs: Vec<usize>,
+    /// What is left of it each time.
+    pub factor: f64,
+}
+
+/// How the rate moves over a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Schedule {
+    /// Along a cosine.
+    Cosine(WarmupCosine),
+    /// In steps.
+    Falls(WarmupFalls),
+}
+
+impl Schedule {
+    /// The rate of `step` (from 0) for this base rate.
+    pub fn rate(&self, base: f64, step: usize) -> f64 {
+        match self {
+            Schedule::Cosine(cosine) => cosine.rate(base, step),
+            Schedule::Falls(falls) => falls.rate(base, step),
+        }
+    }
+}
+
+/// Warm-up and then a constant rate that falls at some steps (OpenTAD `LinearWarmupMultiStepLR`, one step per iteration).
+#[derive(Debug, Clone, PartialEq)]
+pub struct WarmupFalls {
+    /// Steps of the warm-up.
+    pub warmup: usize,
+    /// Steps at which the rate falls.
+    pub falls: Vec<usize>,
+    /// What is left of it each time.
+    pub factor: f64,
+}
+
+impl WarmupFalls {
+    /// The rate of `step` (from 0) for this base rate.
+    pub fn rate(&self, base: f64, step: usize) -> f64 {
+        if step < self.warmup {
+            return base * step as f64 / self.warmup as f64;
+        }
+        let falls = self.falls.iter().filter(|fall| **fall <= step).count();
+        base * self.factor.powi(falls as i32)
+    }
 }
 
 /// Warm-up and cosine over a number of steps (OpenTAD `LinearWarmupCosineAnnealingLR`, one step per iteration).

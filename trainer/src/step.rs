@@ -110,6 +110,8 @@ pub fn gradients(
     let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::of(sample, &inner)).collect();
     let positives = batches.iter().map(|batch| model.detector.positives(&batch.mask, &batch.truth)).sum();
     let divisor = normalizer.update(positives);
+    let truth: Vec<_> = batches.iter().flat_map(|batch| batch.truth.iter().cloned()).collect();
+    let goals = model.detector.goals(&truth, &mut Rng::new(seed.seed, Stream::Balance, seed.step, 0));
     let windows = batches.len();
     let run = |index: usize, batch: Batch| {
         // Side by side, each has a copy of its own, so that the graphs of two windows share no node and no lock.
@@ -122,7 +124,10 @@ pub fn gradients(
             let predictions = model.detector.forward(features, &batch.mask, again);
             let Some(drop) = drop else { unreachable!("training draws") };
             // Differs from OpenTAD where the loss weight is automatic: it is the window's own ratio, not the batch's.
-            let losses = model.detector.losses(&predictions, &batch.truth, divisor, drop);
+            let losses = match &goals {
+                Some(goals) => model.detector.losses_by_goals(&predictions, &goals[index..=index]),
+                None => model.detector.losses(&predictions, &batch.truth, divisor, drop),
+            };
             let frame = match frame_loss {
                 Some(loss) => loss * (1.0 / windows as f64),
                 None => losses.total.zeros_like(),

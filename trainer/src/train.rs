@@ -22,7 +22,7 @@ use crate::folder::RunFolder;
 use crate::model::AdaTad;
 use crate::observe::{Observer, StepReport};
 use crate::optim::Optimizer;
-use crate::schedule::WarmupCosine;
+use crate::schedule::{Schedule, WarmupCosine, WarmupFalls};
 use crate::source::{Sample, SourceError};
 use crate::step::{self, StepLosses, StepPlan, StepSeed};
 
@@ -225,11 +225,18 @@ impl<'a> Plan<'a> {
         self.epochs * self.steps_per_epoch
     }
 
-    fn schedule(&self, config: &RunConfig) -> WarmupCosine {
-        WarmupCosine {
-            warmup: self.warmup_epochs * self.steps_per_epoch,
-            total: self.steps(),
-            last: config.schedule.final_rate / config.optimizer.learning_rate.max(f64::MIN_POSITIVE),
+    fn schedule(&self, config: &RunConfig) -> Schedule {
+        let warmup = self.warmup_epochs * self.steps_per_epoch;
+        match &config.schedule.falls {
+            Some(falls) => {
+                let steps = falls.epochs.iter().map(|epoch| epoch * self.steps_per_epoch).collect();
+                Schedule::Falls(WarmupFalls { warmup, falls: steps, factor: falls.factor })
+            }
+            None => Schedule::Cosine(WarmupCosine {
+                warmup,
+                total: self.steps(),
+                last: config.schedule.final_rate / config.optimizer.learning_rate.max(f64::MIN_POSITIVE),
+            }),
         }
     }
 

@@ -16,6 +16,7 @@ use adatad_adapter::SpillError;
 use crate::average::WeightAverage;
 use crate::model::{AdaTad, FeatureSource, ModelConfig};
 use crate::optim::{Optimizer, OptimizerConfig};
+use crate::rule::Rule;
 use crate::source::{Sample, Shown};
 use crate::step::{self, StepPlan, StepSeed};
 
@@ -80,6 +81,8 @@ impl Trial {
         let model = AdaTad::init(&config, &mut Rng::new(0, Stream::Init, 0, 0), &device.clone().autodiff());
         // THUMOS recipe of the smallest backbone.
         let settings = OptimizerConfig {
+            rule: Rule::default(),
+            decay_all: false,
             learning_rate: 1e-4,
             adapter_learning_rate: 2e-4,
             backbone_learning_rate: 1e-5,

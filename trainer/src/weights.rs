@@ -14,7 +14,7 @@ use burn::store::{
 use regex::Regex;
 
 /// Names in files (OpenTAD's) to paths in [`AdaTad`](crate::model::AdaTad). Order matters.
-const TO_MODULE: [(&str, &str); 18] = [
+const TO_MODULE: [(&str, &str); 26] = [
     (r"^module\.", ""),
     (r"^backbone\.model\.backbone\.blocks\.(\d+)\.adapter\.(dwconv|conv)\.", "backbone.adapters.$1.temporal.$2."),
     (r"^backbone\.model\.backbone\.blocks\.(\d+)\.adapter\.", "backbone.adapters.$1."),
@@ -23,7 +23,7 @@ const TO_MODULE: [(&str, &str); 18] = [
     (r"^backbone\.model\.backbone\.", "backbone.vit."),
     (r"\.mlp\.layers\.0\.0\.", ".mlp.fc1."),
     (r"\.mlp\.layers\.1\.", ".mlp.fc2."),
-    (r"^(projection|neck|rpn_head)\.", "detector.$1."),
+    (r"^(projection|neck|rpn_head|roi_head)\.", "detector.$1."),
     (r"\.attn\.(query|key|value)\.(weight|bias)$", ".attn.$1.proj.$2"),
     (r"\.attn\.(query|key|value)_conv\.conv\.", ".attn.$1.conv."),
     (r"\.attn\.(query|key|value)_norm\.", ".attn.$1.norm."),
@@ -31,12 +31,20 @@ const TO_MODULE: [(&str, &str); 18] = [
     (r"^(detector\.projection\..*)\.mlp\.2\.", "$1.mlp.out."),
     (r"^(detector\.projection\..*)\.mlp\.3\.", "$1.mlp.fc2."),
     (r"^(detector\.projection\..*)\.downsample\.1\.", "$1.downsample."),
+    (r"^(detector\.rpn_head\.tem\.\d+)\.0\.", "$1.gcnext."),
+    (r"^(detector\.rpn_head\.tem\.\d+)\.1\.conv\.", "$1.output."),
+    (r"^(detector\..*[ts]convs)\.0\.", "$1.reduce."),
+    (r"^(detector\..*[ts]convs)\.2\.", "$1.grouped."),
+    (r"^(detector\..*[ts]convs)\.4\.", "$1.expand."),
+    (r"^(detector\.roi_head\.proposal_roi_extractor\.conv2d)\.0\.", "$1."),
+    (r"^(detector\.roi_head\.proposal_head\.head\.\d+)\.0\.", "$1.hidden."),
+    (r"^(detector\.roi_head\.proposal_head\.head\.\d+)\.(weight|bias)$", "$1.output.$2"),
     (r"^detector\.rpn_head\.loss_normalizer$", "state.loss_normalizer"),
     (r"^backbone\.vit\.fc_norm\.", "unused.fc_norm."),
 ];
 
 /// The way back.
-const TO_FILE: [(&str, &str); 15] = [
+const TO_FILE: [(&str, &str); 23] = [
     (r"^(detector\.projection\..*)\.mlp\.fc1\.", "$1.mlp.0."),
     (r"^(detector\.projection\..*)\.mlp\.fc2\.", "$1.mlp.3."),
     (r"^(detector\.projection\..*)\.mlp\.out\.", "$1.mlp.2."),
@@ -44,6 +52,14 @@ const TO_FILE: [(&str, &str); 15] = [
     (r"^detector\.(.*)\.attn\.(query|key|value)\.norm\.", "detector.$1.attn.${2}_norm."),
     (r"^detector\.(.*)\.attn\.(query|key|value)\.conv\.", "detector.$1.attn.${2}_conv.conv."),
     (r"^detector\.(.*)\.attn\.(query|key|value)\.proj\.", "detector.$1.attn.$2."),
+    (r"^(detector\.roi_head\.proposal_head\.head\.\d+)\.output\.", "$1."),
+    (r"^(detector\.roi_head\.proposal_head\.head\.\d+)\.hidden\.", "$1.0."),
+    (r"^(detector\.roi_head\.proposal_roi_extractor\.conv2d)\.", "$1.0."),
+    (r"^(detector\..*[ts]convs)\.reduce\.", "$1.0."),
+    (r"^(detector\..*[ts]convs)\.grouped\.", "$1.2."),
+    (r"^(detector\..*[ts]convs)\.expand\.", "$1.4."),
+    (r"^(detector\.rpn_head\.tem\.\d+)\.output\.", "$1.1.conv."),
+    (r"^(detector\.rpn_head\.tem\.\d+)\.gcnext\.", "$1.0."),
     (r"^detector\.", ""),
     (r"^backbone\.vit\.(.*)\.mlp\.fc1\.", "backbone.vit.$1.mlp.layers.0.0."),
     (r"^backbone\.vit\.(.*)\.mlp\.fc2\.", "backbone.vit.$1.mlp.layers.1."),

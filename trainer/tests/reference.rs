@@ -8,7 +8,7 @@ use adatad::parity::{Verdict, check};
 use burn::tensor::Device;
 
 /// Kinds that are checked by other means so far: their fixtures fail here.
-const NOT_YET: [&str; 5] = ["align1d", "gtad", "losses", "optim", "schedule"];
+const NOT_YET: [&str; 0] = [];
 
 fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

@@ -140,7 +140,8 @@ impl Train {
             }
             Input::Features(features) => Some(&mut features.folder),
         };
-        for path in std::iter::once(&mut config.data.annotations).chain(weights) {
+        let scores = config.inference.classifier.as_mut().map(|classifier| &mut classifier.scores);
+        for path in std::iter::once(&mut config.data.annotations).chain(weights).chain(scores) {
             *path = folder.join(&*path);
         }
         Ok(config)

@@ -19,6 +19,7 @@ pub use input::{AugmentConfig, CropKind, FeatureInput, Input, SynthConfig, Video
 
 use file::RunFile;
 
+use crate::classifier::ClassifierConfig;
 use crate::model::{FeatureSource, ModelConfig};
 use crate::optim::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
@@ -100,6 +101,9 @@ pub struct InferenceConfig {
     pub min_duration: f64,
     /// Suppression over all windows of a video.
     pub suppression: Suppression,
+    /// Classes from outside, for a detector that says none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<ClassifierConfig>,
 }
 
 /// How results are scored.
@@ -200,8 +204,19 @@ impl RunConfig {
             Input::Videos(videos) => videos.check().and_then(|()| self.check_video_window(videos))?,
             Input::Features(features) => features.check().and_then(|()| self.check_feature_window())?,
         }
-        self.detector.check(self.window.size).map_err(|e| e.to_string())?;
+        let channels = match &self.input {
+            Input::Videos(videos) => videos.backbone.width,
+            Input::Features(features) => features.layout(self.window.feature_stride).step_channels(),
+        };
+        self.detector.check([channels, self.window.size]).map_err(|e| e.to_string())?;
         self.inference.suppression.check().map_err(|e| format!("inference.suppression: {e}"))?;
+        if self.inference.classifier.as_ref().is_some_and(|classifier| classifier.fusion.top_k == 0) {
+            return Err("inference.classifier.fusion.top-k is 0; it must be at least 1".into());
+        }
+        if self.inference.classifier.is_some() && self.detector.says_classes() {
+            let name = self.detector.name();
+            return Err(format!("inference.classifier is given, but {name} says classes itself; leave it out"));
+        }
         let positive = |name: &str, value: f64| match value {
             v if v.is_finite() && v >= 0.0 => Ok(()),
             v => Err(format!("{name} is {v}; it must be a number from 0 up")),
@@ -214,6 +229,9 @@ impl RunConfig {
         positive("inference.min-duration", self.inference.min_duration)?;
         if self.optimizer.clip_norm.is_nan() || self.optimizer.clip_norm <= 0.0 {
             return Err(format!("optimizer.clip-norm is {}; it must be positive", self.optimizer.clip_norm));
+        }
+        if let Some(falls) = self.schedule.falls.as_ref().filter(|falls| !(falls.factor > 0.0 && falls.factor <= 1.0)) {
+            return Err(format!("schedule.falls.factor is {}; it must lie in 0..=1, 0 left out", falls.factor));
         }
         if !(0.0..1.0).contains(&self.schedule.average_decay) {
             return Err(format!("schedule.average-decay is {}; it must lie in 0..1", self.schedule.average_decay));

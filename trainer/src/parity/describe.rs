@@ -10,39 +10,13 @@ use serde_json::Value;
 use super::unusable::Unusable;
 use crate::model::{FeatureSource, ModelConfig};
 use crate::optim::OptimizerConfig;
+use crate::rule::Rule;
 
 /// A model on frames.
 pub(super) fn model(description: &Value) -> Result<ModelConfig, Unusable> {
-    let vit = &description["backbone"]["backbone"];
-    let (width, patch) = (size(vit, "embed_dims")?, size(vit, "patch_size")?);
-    let depth = size(vit, "depth")?;
-    let with_adapter: Vec<usize> = match &vit["adapter_index"] {
-        Value::Array(blocks) => blocks.iter().filter_map(Value::as_u64).map(|block| block as usize).collect(),
-        _ => Vec::new(),
-    };
-    let mode = if with_adapter.is_empty() { TuningMode::Frozen } else { TuningMode::Tia };
-    let ratio = vit["adapter_mlp_ratio"].as_f64().unwrap_or(0.25);
-    let source = FeatureSource::Backbone {
-        vit: VitConfig {
-            width,
-            depth,
-            heads: size(vit, "num_heads")?,
-            mlp: (width as f64 * number(vit, "mlp_ratio")?) as usize,
-            patch,
-            position_grid: size(vit, "img_size")? / patch,
-            drop_path: 0.0, // off when the fixtures were made
-            norm_epsilon: vit["norm_cfg"]["eps"].as_f64().unwrap_or(VitConfig::NORM_EPSILON),
-        },
-        adapter: AdapterConfig {
-            mode,
-            blocks: Some(with_adapter),
-            reduction: (1.0 / ratio).round() as usize,
-            ..AdapterConfig::tia()
-        },
-        representation: Representation::Frames,
-    };
+    let (backbone, adapter) = backbone(description)?;
     Ok(ModelConfig {
-        source,
+        source: FeatureSource::Backbone { vit: backbone, adapter, representation: Representation::Frames },
         detector: detector(description)?,
         classes: classes(description)?,
         window_steps: window_steps(description)?,
@@ -50,11 +24,41 @@ pub(super) fn model(description: &Value) -> Result<ModelConfig, Unusable> {
     })
 }
 
+/// A transformer and its adapters.
+pub(super) fn backbone(description: &Value) -> Result<(VitConfig, AdapterConfig), Unusable> {
+    let vit = &description["backbone"]["backbone"];
+    let (width, patch) = (size(vit, "embed_dims")?, size(vit, "patch_size")?);
+    let with_adapter: Vec<usize> = match &vit["adapter_index"] {
+        Value::Array(blocks) => blocks.iter().filter_map(Value::as_u64).map(|block| block as usize).collect(),
+        _ => Vec::new(),
+    };
+    let mode = if with_adapter.is_empty() { TuningMode::Frozen } else { TuningMode::Tia };
+    let ratio = vit["adapter_mlp_ratio"].as_f64().unwrap_or(0.25);
+    let backbone = VitConfig {
+        width,
+        depth: size(vit, "depth")?,
+        heads: size(vit, "num_heads")?,
+        mlp: (width as f64 * number(vit, "mlp_ratio")?) as usize,
+        patch,
+        position_grid: size(vit, "img_size")? / patch,
+        drop_path: 0.0, // off when the fixtures were made
+        norm_epsilon: vit["norm_cfg"]["eps"].as_f64().unwrap_or(VitConfig::NORM_EPSILON),
+    };
+    let adapter = AdapterConfig {
+        mode,
+        blocks: Some(with_adapter),
+        reduction: (1.0 / ratio).round() as usize,
+        ..AdapterConfig::tia()
+    };
+    Ok((backbone, adapter))
+}
+
 /// A detector.
 pub(super) fn detector(description: &Value) -> Result<DetectorConfig, Unusable> {
     match description["type"].as_str() {
         Some("ActionFormer") => Ok(DetectorConfig::ActionFormer(actionformer(description)?)),
         Some("TriDet") => Ok(DetectorConfig::TriDet(tridet(description)?)),
+        Some("GTAD") => Ok(DetectorConfig::Gtad(super::gtad::config(description)?)),
         other => Err(Unusable(format!("the detector {} is not supported", other.unwrap_or("without a name")))),
     }
 }
@@ -153,7 +157,10 @@ pub(super) fn classes(description: &Value) -> Result<usize, Unusable> {
 }
 
 pub(super) fn window_steps(description: &Value) -> Result<usize, Unusable> {
-    size(&description["projection"], "max_seq_len")
+    match description["roi_head"]["proposal_generator"]["tscale"].as_u64() {
+        Some(steps) => Ok(steps as usize),
+        None => size(&description["projection"], "max_seq_len"),
+    }
 }
 
 pub(super) fn feature_channels(description: &Value) -> Result<usize, Unusable> {
@@ -169,7 +176,20 @@ pub(super) fn optimizer(sidecar: &Value) -> Result<OptimizerConfig, Unusable> {
     };
     let rate = |group: Option<&Value>| group.and_then(|group| group["lr"].as_f64()).unwrap_or(0.0);
     let decay = groups.iter().filter_map(|group| group["weight_decay"].as_f64()).fold(0.0, f64::max);
+    let rule = match groups.first().and_then(|group| group["type"].as_str()) {
+        None | Some("AdamW") => Rule::AdamW,
+        Some("Adam") => Rule::Adam,
+        Some("SGD") => Rule::Sgd,
+        Some(other) => return Err(Unusable(format!("optimisers of the kind `{other}` are not known"))),
+    };
+    let is_bias =
+        |name: &Value| name.as_str().is_some_and(|name| name.ends_with(".bias") && !name.contains(".adapter."));
+    let of_biases =
+        groups.iter().filter(|group| group["params"].as_array().is_some_and(|names| names.iter().any(is_bias)));
+    let decay_all = of_biases.filter_map(|group| group["weight_decay"].as_f64()).any(|decay| decay > 0.0);
     Ok(OptimizerConfig {
+        rule,
+        decay_all,
         learning_rate: rate(groups.iter().find(|group| !is_adapter(group))),
         adapter_learning_rate: rate(groups.iter().find(is_adapter)),
         backbone_learning_rate: 0.0,

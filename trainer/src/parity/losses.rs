@@ -6,6 +6,7 @@ use adatad_detector::losses::{FocalLoss, distance_iou, generalised_iou};
 use burn::tensor::{Device, Tensor};
 use serde_json::Value;
 
+use super::balance;
 use super::describe::number;
 use super::fixture::{Tensors, numbers, read_json};
 use super::score::Score;
@@ -26,6 +27,7 @@ pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Scor
             "focal" => case.focal(score)?,
             "diou" => case.overlap(distance_iou, score)?,
             "giou" => case.overlap(generalised_iou, score)?,
+            "bal_bce" | "bal_l2" => balance::losses(case.name, settings, &tensors, device, score)?,
             other => return Err(Unusable(format!("losses of the kind `{other}` are not known"))),
         }
     }

@@ -4,18 +4,24 @@
 //! safetensors, and a JSON file beside them that says what they are and how far off a correct 32-bit implementation may
 //! be. Nothing here knows the numbers of any one fixture.
 
+mod align;
+mod balance;
 mod checkpoints;
 mod describe;
 mod detector_stages;
 mod draws;
 mod fixture;
 mod full;
+mod gtad;
+mod gtad_results;
 mod losses;
 mod merging;
 mod metrics;
+mod optim;
 mod pieces;
 mod post;
 mod predicted;
+mod schedule;
 mod score;
 mod stages;
 mod suppression;
@@ -89,6 +95,12 @@ enum Kind {
     Metrics,
     /// Windows, frames and what is taught in them.
     Windows,
+    /// Aligned pooling along time.
+    Align,
+    /// Optimisers and the moving average.
+    Optim,
+    /// Learning rates.
+    Schedule,
     /// A transformer in Hugging Face's layout, with its hidden states.
     HuggingFace,
     /// A PyTorch file, with what it holds.
@@ -145,6 +157,9 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Ok(Kind::Merging) => "merge".to_owned(),
         Ok(Kind::Metrics) => "map".to_owned(),
         Ok(Kind::Windows) => "windows".to_owned(),
+        Ok(Kind::Align) => "align1d".to_owned(),
+        Ok(Kind::Optim) => "optim".to_owned(),
+        Ok(Kind::Schedule) => "schedule".to_owned(),
         Ok(Kind::HuggingFace) => "hugging-face".to_owned(),
         Ok(Kind::Checkpoint) => "checkpoint".to_owned(),
         Ok(Kind::Unknown(kind)) => kind.clone(),
@@ -155,11 +170,14 @@ fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
         Kind::Full => full::check(folder, name, device, &mut score),
         Kind::Pieces => pieces::check(folder, name, device, &mut score),
         Kind::Losses => losses::check(folder, name, device, &mut score),
-        Kind::Targets => targets::check(folder, name, &mut score),
         Kind::Suppression => suppression::check(folder, name, &mut score),
         Kind::Merging => merging::check(folder, name, &mut score),
         Kind::Metrics => metrics::check(folder, name, &mut score),
         Kind::Windows => windows::check(folder, name, &mut score),
+        Kind::Targets => targets::check(folder, name, device, &mut score),
+        Kind::Align => align::check(folder, name, device, &mut score),
+        Kind::Optim => optim::check(folder, name, device, &mut score),
+        Kind::Schedule => schedule::check(folder, name, &mut score),
         Kind::HuggingFace => checkpoints::hugging_face(&folder.join(name), device, &mut score),
         Kind::Checkpoint => checkpoints::pth(folder, name, &mut score),
         Kind::Unknown(kind) => Err(Unusable(format!("fixtures of the kind `{kind}` are not known"))),
@@ -209,6 +227,21 @@ fn kind(folder: &Path, name: &str) -> Result<Kind, Unusable> {
     }
     if has(&["database", "results", "tiou_thresholds"]) {
         return Ok(Kind::Metrics);
+    }
+    let first = match &sidecar["cases"] {
+        Value::Object(cases) => cases.values().next(),
+        Value::Array(cases) => cases.first(),
+        _ => None,
+    };
+    let each_has = |key: &str| first.is_some_and(|case| !case[key].is_null());
+    if each_has("resolution") && each_has("sampling_ratio") {
+        return Ok(Kind::Align);
+    }
+    if each_has("lr") && each_has("iters_per_epoch") {
+        return Ok(Kind::Schedule);
+    }
+    if !sidecar["ema"].is_null() {
+        return Ok(Kind::Optim);
     }
     Ok(Kind::Unknown(name.strip_prefix("fn_").unwrap_or(name).to_owned()))
 }

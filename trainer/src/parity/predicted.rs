@@ -20,6 +20,7 @@ pub(super) fn check(
     match predictions {
         Predictions::ActionFormer(said) => actionformer(said, given, fixture, score)?,
         Predictions::TriDet(said) => tridet(said, given, fixture, score)?,
+        Predictions::Gtad(_) => return Err(Unusable("maps are compared by another check".into())),
     }
     match (config, predictions) {
         (DetectorConfig::ActionFormer(config), Predictions::ActionFormer(said)) => {

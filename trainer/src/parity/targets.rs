@@ -5,8 +5,10 @@ use std::path::Path;
 use adatad_detector::mask::Mask;
 use adatad_detector::pyramid::Pyramid;
 use adatad_detector::targets::{CandidateRule, Truth};
+use burn::tensor::Device;
 use serde_json::Value;
 
+use super::balance;
 use super::describe::{centre_radius, ranges, size};
 use super::fixture::{Tensors, read_json};
 use super::score::Score;
@@ -15,7 +17,7 @@ use super::unusable::Unusable;
 /// What a fixture tolerates where it says nothing: ten roundings of 32 bits.
 const TOLERANCE: f64 = 1e-6;
 
-pub(super) fn check(folder: &Path, name: &str, score: &mut Score) -> Result<(), Unusable> {
+pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Score) -> Result<(), Unusable> {
     let sidecar = read_json(&folder.join(format!("{name}.json")))?;
     let tensors = Tensors::read(&folder.join(format!("{name}.safetensors")))?;
     let Value::Object(cases) = &sidecar["cases"] else {
@@ -25,7 +27,7 @@ pub(super) fn check(folder: &Path, name: &str, score: &mut Score) -> Result<(), 
         points(case, settings, &tensors, score)?;
     }
     if !sidecar["map"].is_null() {
-        return Err(Unusable("targets of proposal maps are not known".into()));
+        balance::targets(&sidecar, &tensors, device, score)?;
     }
     Ok(())
 }

@@ -16,13 +16,14 @@ use super::draws::Draws;
 use super::fixture::{Fixture, numbers};
 use super::score::Score;
 use super::unusable::Unusable;
-use super::{describe, detector_stages, post, predicted, stages};
+use super::{describe, detector_stages, gtad, post, predicted, stages};
 use crate::model::AdaTad;
-use crate::optim::{EPSILON, ModelGradients, Optimizer, OptimizerConfig, parameters_by_file_name};
+use crate::optim::{ModelGradients, Optimizer, OptimizerConfig, parameters_by_file_name};
+use crate::rule::{EPSILON, clip_factor};
 use crate::{step, weights};
 
 /// A model and what it reads.
-trait Whole: Module + ModuleSnapshot {
+pub(super) trait Whole: Module + ModuleSnapshot {
     /// Features `[b, c, t]` for the detector, of a model without autodiff.
     fn features(&self, fixture: &Fixture, device: &Device) -> Result<Tensor<3>, Unusable>;
     /// The gradients of what `loss` makes of the features, as training takes them.
@@ -105,13 +106,27 @@ pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Scor
         let model = AdaTad::blank(&config, any, autodiff);
         let model = filled(model, &weights)?;
         stages::backbone(&model.valid(), &fixture, device, score)?;
-        compare(model, &config.detector, &fixture, device, score)
+        compared(model, &config.detector, &fixture, device, score)
     } else {
         let config = describe::detector(description)?;
         let channels = describe::feature_channels(description)?;
         let sizes = [channels, describe::classes(description)?, describe::window_steps(description)?];
         let model = OnFeatures { detector: Detector::init(&config, sizes, any, autodiff) };
-        compare(filled(model, &weights)?, &config, &fixture, device, score)
+        compared(filled(model, &weights)?, &config, &fixture, device, score)
+    }
+}
+
+/// Models on points and models on maps say different things.
+fn compared<M: Whole>(
+    model: M,
+    config: &DetectorConfig,
+    fixture: &Fixture,
+    device: &Device,
+    score: &mut Score,
+) -> Result<(), Unusable> {
+    match config {
+        DetectorConfig::Gtad(settings) => gtad::compare(model, settings, fixture, device, score),
+        DetectorConfig::ActionFormer(_) | DetectorConfig::TriDet(_) => compare(model, config, fixture, device, score),
     }
 }
 
@@ -223,7 +238,12 @@ fn agree(losses: &Losses, when: &str, fixture: &Fixture, score: &mut Score) -> R
 /// An Adam step is the rate times `g / (|g| + epsilon)` at first. Where the gradient is as small as epsilon, an error far
 /// within its tolerance changes the step: by the slope `epsilon / (|g| + epsilon)^2` times the error, and at most by twice
 /// the rate. Elsewhere this is nothing.
-fn unknown_step(fixture: &Fixture, settings: &OptimizerConfig, name: &str, steps: usize) -> Result<Vec<f64>, Unusable> {
+pub(super) fn unknown_step(
+    fixture: &Fixture,
+    settings: &OptimizerConfig,
+    name: &str,
+    steps: usize,
+) -> Result<Vec<f64>, Unusable> {
     let gradient = format!("grad/{name}");
     if !fixture.has(&gradient) {
         return Ok(Vec::new());
@@ -233,7 +253,7 @@ fn unknown_step(fixture: &Fixture, settings: &OptimizerConfig, name: &str, steps
         false => settings.learning_rate,
     };
     let norm = fixture.expected("loss/step1.grad_norm")?.first().copied().unwrap_or(0.0);
-    let scale = (settings.clip_norm / (norm + 1e-6)).min(1.0);
+    let scale = clip_factor(norm, settings.clip_norm);
     let epsilon = f64::from(EPSILON);
     let error = fixture.tolerance(&gradient)? * scale;
     let slope = |g: f64| epsilon / ((g * scale).abs() + epsilon).powi(2);
@@ -241,7 +261,7 @@ fn unknown_step(fixture: &Fixture, settings: &OptimizerConfig, name: &str, steps
     Ok(fixture.expected(&gradient)?.into_iter().map(moved).collect())
 }
 
-fn given(fixture: &Fixture) -> Result<Given, Unusable> {
+pub(super) fn given(fixture: &Fixture) -> Result<Given, Unusable> {
     let masks = fixture.io.get("in/masks")?;
     let [b, t] = masks.shape()[..] else {
         return Err(Unusable(format!("`in/masks` is {:?}, expected is [b, t]", masks.shape())));
