@@ -52,6 +52,9 @@ pub struct AdapterConfig {
     /// Whether each window's mean feature is subtracted. What a fixed camera sees at all times otherwise outweighs what
     /// happens, unless pretrained weights know better; off in every published recipe.
     pub centre_features: bool,
+    /// Whether block inputs are rounded to bf16 in training: half the memory for what is kept of them.
+    #[serde(default)]
+    pub half_inputs: bool,
 }
 
 /// A configuration that cannot be built.
@@ -109,6 +112,7 @@ impl AdapterConfig {
             dilation: 1,
             train_backbone: false,
             centre_features: false,
+            half_inputs: false,
         }
     }
 

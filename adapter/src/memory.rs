@@ -175,3 +175,114 @@ impl Cost<'_> {
         Need { kept, working: self.wide() + 3 * self.narrow() + work, again }
     }
 }
+
+/// No choice fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the least that any choice of what to keep needs is {} MiB, and {} MiB are there", needed >> 20, budget >> 20)]
+pub struct TooSmall {
+    /// Bytes that the smallest choice needs.
+    pub needed: u64,
+    /// Bytes there are.
+    pub budget: u64,
+}
+
+impl Cost<'_> {
+    /// The fastest choice that fits into `budget` bytes beside what `form` fixes: how inputs are stored, and how many
+    /// clips are taken at once.
+    ///
+    /// # Errors
+    ///
+    /// None fits; the error says how much would.
+    pub fn choose(&self, budget: u64, form: &Keep) -> Result<(Keep, Need), TooSmall> {
+        let all = self.choices(form);
+        let fits = all.iter().filter(|(_, need)| need.total() <= budget);
+        let fastest = fits.min_by(|(_, a), (_, b)| a.again.total_cmp(&b.again).then(a.total().cmp(&b.total())));
+        fastest.cloned().ok_or_else(|| TooSmall { needed: self.smallest(form).1.total(), budget })
+    }
+
+    /// The choice that needs least memory.
+    pub fn smallest(&self, form: &Keep) -> (Keep, Need) {
+        let all = self.choices(form);
+        let by_size = |(_, a): &(Keep, Need), (_, b): &(Keep, Need)| {
+            a.total().cmp(&b.total()).then(a.again.total_cmp(&b.again))
+        };
+        match all.into_iter().min_by(by_size) {
+            Some(smallest) => smallest,
+            None => unreachable!("there is always a choice"),
+        }
+    }
+
+    /// All choices worth looking at.
+    fn choices(&self, form: &Keep) -> Vec<(Keep, Need)> {
+        let depth = self.vit.depth;
+        let everything = Keep { traced: usize::MAX, every: 1, ..form.clone() };
+        let traces = (0..depth).map(|traced| Keep { traced, every: 1, ..form.clone() });
+        let sparser = (2..=depth).map(|every| Keep { traced: 0, every, ..form.clone() });
+        let all = std::iter::once(everything).chain(traces).chain(sparser);
+        all.map(|keep| (self.need(&keep), keep)).map(|(need, keep)| (keep, need)).collect()
+    }
+}
+
+impl Need {
+    /// Bytes at the fullest moment.
+    pub fn total(&self) -> u64 {
+        self.kept + self.working
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adatad_backbone::Preset;
+
+    const MIB: u64 = 1 << 20;
+
+    fn cost<'a>(vit: &'a VitConfig, adapter: &'a AdapterConfig, frames: usize) -> Cost<'a> {
+        Cost { vit, adapter, frames, pixels: 160 }
+    }
+
+    #[test]
+    fn more_memory_is_never_slower() {
+        let (vit, adapter) = (Preset::VideomaeS.config(), AdapterConfig::tia());
+        let cost = cost(&vit, &adapter, 768);
+        let (smallest, need) = cost.smallest(&Keep::inputs());
+        assert!(smallest.every > 1);
+        let mut last = f64::INFINITY;
+        for mib in (need.total() / MIB + 1..12_000).step_by(200) {
+            let (_, chosen) = cost.choose(mib * MIB, &Keep::inputs()).unwrap();
+            assert!(chosen.total() <= mib * MIB && chosen.again <= last);
+            last = chosen.again;
+        }
+        assert_eq!(last, 0.0, "with 12 GiB nothing is computed twice");
+    }
+
+    #[test]
+    fn too_little_memory_says_how_much_would_do() {
+        let (vit, adapter) = (Preset::VideomaeS.config(), AdapterConfig::tia());
+        let cost = cost(&vit, &adapter, 768);
+        let error = cost.choose(100 * MIB, &Keep::inputs()).unwrap_err();
+        assert_eq!(error.budget, 100 * MIB);
+        assert!(cost.choose(error.needed, &Keep::inputs()).is_ok());
+        assert!(error.to_string().contains("100 MiB"), "{error}");
+    }
+
+    #[test]
+    fn memory_grows_with_the_number_of_frames_and_no_faster() {
+        let (vit, adapter) = (Preset::VideomaeB.config(), AdapterConfig::tia());
+        for keep in [Keep::inputs(), Keep::everything(), Keep { every: 3, ..Keep::inputs() }] {
+            let need = |frames| cost(&vit, &adapter, frames).need(&keep).total() as f64;
+            let slope = (need(1536) - need(768)) / 768.0;
+            assert!((need(768) - need(384) - 384.0 * slope).abs() < 0.02 * need(768), "{keep}");
+        }
+    }
+
+    #[test]
+    fn files_and_half_precision_need_less() {
+        let (vit, adapter) = (Preset::VideomaeV2G.config(), AdapterConfig::tia());
+        let cost = cost(&vit, &adapter, 768);
+        let half = Keep { half: true, ..Keep::inputs() };
+        let files = Keep { spill: Some("/tmp".into()), ..Keep::inputs() };
+        let kept = |keep: &Keep| cost.need(keep).kept;
+        assert!(kept(&half) < kept(&Keep::inputs()) && kept(&files) < kept(&half));
+    }
+}

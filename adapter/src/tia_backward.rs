@@ -12,7 +12,7 @@ use crate::{Temporal, Tia};
 
 /// Numbers of one bottleneck tensor that are worked on at once: places of the picture do not see each other there, so
 /// that the dozen tensors of a backward pass need not all be as large as the window.
-const NUMBERS_AT_ONCE: usize = 1 << 19;
+pub(crate) const NUMBERS_AT_ONCE: usize = 1 << 19;
 
 /// How the tokens of all clips lie in time and space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use crate::gradients::Gradients;
 /// needed whole.
 const SCORES_AT_ONCE: usize = 1 << 20;
 
-/// Heads whose scores are held at once.
-pub(crate) fn heads_at_once(clips: usize, tokens: usize, heads: usize) -> usize {
+/// Heads whose scores the backward pass holds at once, of `clips` clips with `tokens` tokens each.
+pub fn heads_at_once(clips: usize, tokens: usize, heads: usize) -> usize {
     (SCORES_AT_ONCE / (clips * tokens * tokens)).clamp(1, heads)
 }
 

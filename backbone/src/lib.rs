@@ -18,6 +18,7 @@ mod vit;
 pub mod weights;
 
 pub use attention::Attention;
+pub use attention_backward::heads_at_once;
 pub use block::{Block, BlockTrace, Mlp};
 pub use config::{Preset, VitConfig, VitConfigError};
 pub use drop_path::{BlockDraw, DropRate, scale_clips};

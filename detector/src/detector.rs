@@ -49,6 +49,15 @@ impl DetectorConfig {
         }
     }
 
+    /// Channels of its features.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::ActionFormer(config) => config.channels,
+            Self::TriDet(config) => config.channels,
+            Self::Gtad(config) => config.channels,
+        }
+    }
+
     /// Refuses what cannot be built for `features` input channels and windows of `steps` grid steps.
     ///
     /// # Errors

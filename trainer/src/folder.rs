@@ -158,6 +158,11 @@ impl RunFolder {
         self.path("checkpoint")
     }
 
+    /// How the run's steps are run: a run that goes on does as before, to the last bit.
+    pub fn step_plan(&self) -> PathBuf {
+        self.path("step-plan.json")
+    }
+
     /// Writes one of the run's text files, whole or not at all.
     ///
     /// # Errors

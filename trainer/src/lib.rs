@@ -13,6 +13,7 @@ pub mod dataset;
 pub mod detect;
 pub mod evaluate;
 pub mod folder;
+pub mod memory;
 pub mod model;
 pub mod observe;
 pub mod optim;

@@ -6,8 +6,8 @@ use adatad_data::random::{Rng, Stream};
 use burn::tensor::Device;
 use serde::Serialize;
 
-use crate::config::{Input, RunConfig};
-use crate::model::AdaTad;
+use crate::config::RunConfig;
+use crate::model::{AdaTad, FeatureSource, ModelConfig};
 
 /// Bytes of a number.
 const F32: u64 = 4;
@@ -85,15 +85,20 @@ impl Plan {
 
     /// A run with this many classes.
     pub fn of_run(config: &RunConfig, classes: usize, device: &Device) -> Self {
+        Self::of_model(&config.model(classes), Shown::of(config), device)
+    }
+
+    /// A model, and the windows it sees.
+    pub fn of_model(config: &ModelConfig, shown: Shown, device: &Device) -> Self {
         // Its values do not matter: it is built so that what is counted is what would run.
         let random = &mut Rng::new(0, Stream::Init, 0, 0);
-        let model = AdaTad::blank(&config.model(classes), random, &device.clone().autodiff());
+        let model = AdaTad::blank(config, random, &device.clone().autodiff());
         let [backbone, adapters, detector] = model.parts().map(|count| count as u64);
-        match &config.input {
-            Input::Videos(videos) => {
-                Self::with(&videos.backbone, &videos.adapter, Shown::of(config), [backbone, adapters, detector])
+        match &config.source {
+            FeatureSource::Backbone { vit, adapter, .. } => {
+                Self::with(vit, adapter, shown, [backbone, adapters, detector])
             }
-            Input::Features(_) => Self {
+            FeatureSource::Stored { .. } => Self {
                 params: Parameters { total: detector, frozen: 0, adapters: 0, detector, trained: detector },
                 flops: Flops { forward: 0, step: 0 },
                 memory: WeightMemory { weights: detector * F32, trained_state: detector * (TRAINED_STATE - 1) * F32 },

@@ -22,8 +22,10 @@ use crate::dataset::{Dataset, DatasetError, Subset};
 use crate::detect::{DetectError, Detector};
 use crate::evaluate::{Evaluated, evaluate};
 use crate::folder::{FolderError, RunFolder};
+use crate::memory::{self, Budget, Chosen, DoesNotFit, Shape};
 use crate::model::{AdaTad, ParameterCount};
 use crate::observe::{Observer, Stage};
+use crate::plan::Plan;
 use crate::results;
 use crate::source::{Purpose, SourceError, paths};
 use crate::step::StepPlan;
@@ -35,6 +37,9 @@ use crate::weights::{self, WeightsError};
 /// Why a run ended without a result.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
+    /// Memory.
+    #[error(transparent)]
+    Memory(#[from] DoesNotFit),
     /// The generated data set.
     #[error(transparent)]
     Synth(#[from] SynthError),
@@ -99,6 +104,17 @@ pub struct Session<'a> {
     pub observer: &'a dyn Observer,
     /// When the command began.
     pub begun: Instant,
+    /// Memory for training.
+    pub memory: MemoryLimit,
+}
+
+/// Memory that training may use.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MemoryLimit {
+    /// Bytes; none: what is free, and a run that goes on is run as before.
+    pub bytes: Option<u64>,
+    /// Folder for what is kept of a step, instead of memory.
+    pub spill: Option<PathBuf>,
 }
 
 /// What a run came to.
@@ -137,7 +153,7 @@ impl Session<'_> {
         let watch = Watch { stop: self.stop, observer: self.observer };
         let model = self.model(classes.len())?;
         let parameters = model.parameters();
-        let plan = StepPlan { keep: Keep::everything(), windows_at_once: self.config.schedule.batch };
+let plan = self.step_plan(classes.len(), resume)?;
         let trained = train(self.config, model, &data, self.folder, resume, &plan, self.device, watch)?;
         drop(data);
         weights::save(&trained.model, &self.folder.weights())?;
@@ -170,6 +186,35 @@ impl Session<'_> {
         let annotations = self.annotations()?;
         let data = self.open(&annotations, detector.classes(), self.tested(subset)?)?;
         Ok(evaluate(&detector, &data, &self.config.evaluation.tiou, self.observer)?)
+    }
+
+    /// How steps are run: the fastest way that fits into memory; of a run that goes on, the way it began.
+    fn step_plan(&self, classes: usize, resume: bool) -> Result<StepPlan, SessionError> {
+        let path = self.folder.step_plan();
+        let before = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<StepPlan>(&bytes).ok());
+        if let (true, Some(before)) = (resume && self.memory == MemoryLimit::default(), before) {
+            return Ok(before);
+        }
+        let chosen = self.choose(classes)?;
+        self.observer.note(&format!(
+            "A step keeps {} and needs about {} MiB in all.",
+            chosen.name,
+            chosen.memory.total >> 20
+        ));
+        self.folder.write(&path, &serde_json::to_string(&chosen.plan).unwrap_or_default())?;
+        Ok(chosen.plan)
+    }
+
+    /// The fastest way of running a step that fits.
+    fn choose(&self, classes: usize) -> Result<Chosen, DoesNotFit> {
+        let half = self.config.input.videos().is_some_and(|videos| videos.adapter.half_inputs);
+        let budget = Budget {
+            bytes: Some(self.memory.bytes.or_else(memory::free).unwrap_or(u64::MAX)),
+            form: Keep { half, spill: self.memory.spill.clone(), ..Keep::inputs() },
+            batch: self.config.schedule.batch,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        Shape::of(self.config, Plan::of_run(self.config, classes, self.device)).choose(&budget)
     }
 
     /// The model as training begins with it.

@@ -12,6 +12,7 @@ use adatad_detector::losses::LossNormalizer;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
 use crate::model::{AdaTad, ModelInput};
@@ -41,7 +42,7 @@ pub struct StepSeed {
 }
 
 /// How a step is run: all plans give the same gradients, but for rounding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepPlan {
     /// What is kept of each window's forward pass.
     pub keep: Keep,

@@ -14,8 +14,10 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use adatad_adapter::SpillError;
 
 use crate::average::WeightAverage;
+use crate::memory::{Budget, Chosen, DoesNotFit, Shape};
 use crate::model::{AdaTad, FeatureSource, ModelConfig};
 use crate::optim::{Optimizer, OptimizerConfig};
+use crate::plan::{Plan, Shown};
 use crate::rule::Rule;
 use crate::source::{Sample, Shown};
 use crate::step::{self, StepPlan, StepSeed};
@@ -64,6 +66,18 @@ impl Trial {
             window_steps: self.steps(),
             frame_loss: 0.0,
         }
+    }
+
+    /// The fastest way of running its step that fits.
+    ///
+    /// # Errors
+    ///
+    /// None fits.
+    pub fn choose(&self, budget: &Budget, device: &Device) -> Result<Chosen, DoesNotFit> {
+        let (vit, detector) = (self.preset.config(), self.model().detector);
+        let shown = Shown { frames: self.frames, pixels: self.pixels };
+        let plan = Plan::of_model(&self.model(), shown, device);
+        Shape { backbone: Some((&vit, &self.adapter)), detector: &detector, steps: self.steps(), shown, plan }.choose(budget)
     }
 
     fn steps(&self) -> usize {

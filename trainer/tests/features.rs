@@ -10,7 +10,7 @@ use adatad::config::{Input, RunConfig};
 use adatad::detect::{DetectError, Detector};
 use adatad::folder::RunFolder;
 use adatad::observe::{Observer, Stage, StepReport};
-use adatad::session::{Outcome, Session, SessionError};
+use adatad::session::{MemoryLimit, Outcome, Session, SessionError};
 use adatad_data::random::{Rng, Stream};
 use burn::tensor::Device;
 
@@ -96,6 +96,7 @@ fn try_run(config: &RunConfig, out: &Path, stop_after: usize, resume: bool) -> R
         stop: &stop,
         observer: &StopAfter(stop_after, &stop),
         begun: Instant::now(),
+        memory: MemoryLimit::default(),
     };
     session.train(resume)
 }

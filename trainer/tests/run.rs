@@ -10,7 +10,7 @@ use adatad::config::RunConfig;
 use adatad::detect::Detector;
 use adatad::folder::RunFolder;
 use adatad::observe::{Observer, Stage, StepReport};
-use adatad::session::{Outcome, Session};
+use adatad::session::{MemoryLimit, Outcome, Session};
 use adatad_detector::DetectorConfig;
 use adatad_detector::tridet::TriDetConfig;
 use burn::tensor::Device;
@@ -57,6 +57,7 @@ fn run(config: &RunConfig, out: &Path, stop_after: usize, resume: bool) -> Outco
         stop: &stop,
         observer: &StopAfter(stop_after, &stop),
         begun: Instant::now(),
+        memory: MemoryLimit::default(),
     };
     session.train(resume).unwrap()
 }
@@ -173,6 +174,7 @@ fn a_damaged_checkpoint_is_not_resumed() {
         stop: &stop,
         observer: &StopAfter(0, &stop),
         begun: Instant::now(),
+        memory: MemoryLimit::default(),
     };
     let error = session.train(true).unwrap_err().to_string();
     assert!(error.contains("moments.safetensors") && error.contains("changed"), "{error}");

@@ -1,16 +1,18 @@
 //! `bench step`: one real training step.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
-use adatad::step::StepPlan;
+use adatad::memory::{self, Budget};
 use adatad::trial::Trial;
 use adatad::usage::{Usage, resident_mib};
-use adatad_adapter::{AdapterConfig, Keep, TuningMode};
+use adatad_adapter::{AdapterConfig, Keep};
 use adatad_backbone::Preset;
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::device::DeviceName;
+use super::size::{self, Size};
 use super::{Clock, Ending, say};
 
 /// Measure
@@ -24,7 +26,7 @@ pub(crate) enum Bench {
 pub(crate) struct Step {
     /// Size of the VideoMAE backbone
     #[arg(long, value_enum, default_value = "s")]
-    size: Size,
+    size: Backbone,
     /// Frames of the window
     #[arg(long, default_value_t = 96)]
     frames: usize,
@@ -40,13 +42,19 @@ pub(crate) struct Step {
     /// How often; the best time counts
     #[arg(long, default_value_t = 1)]
     repeats: usize,
-    /// How block inputs are kept
+    /// How block inputs are kept; all arithmetic is in f32
     #[arg(long, value_enum, default_value = "f32")]
     precision: Precision,
+    /// Memory to use: a size, or `min` [default: what is free]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    memory: Option<Size>,
+    /// Keep block inputs in files there
+    #[arg(long, value_name = "DIR")]
+    spill: Option<PathBuf>,
+    /// Blocks that carry an adapter, from this one up
     #[arg(long, default_value_t = 0)]
-    traced: usize,
-    #[arg(long, default_value_t = 1)]
-    every: usize,
+    from_block: usize,
+    /// Clips that pass through a block at once
     #[arg(long, default_value_t = 1)]
     clips: usize,
     /// What to compute on
@@ -58,7 +66,7 @@ pub(crate) struct Step {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Size {
+enum Backbone {
     S,
     B,
     L,
@@ -82,44 +90,62 @@ impl Step {
     pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
         rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global()?;
         let preset = match self.size {
-            Size::S => Preset::VideomaeS,
-            Size::B => Preset::VideomaeB,
-            Size::L => Preset::VideomaeL,
-            Size::H => Preset::VideomaeH,
-            Size::G => Preset::VideomaeV2G,
+            Backbone::S => Preset::VideomaeS,
+            Backbone::B => Preset::VideomaeB,
+            Backbone::L => Preset::VideomaeL,
+            Backbone::H => Preset::VideomaeH,
+            Backbone::G => Preset::VideomaeV2G,
         };
-        let _ = TuningMode::Tia;
-        let trial = Trial { preset, adapter: AdapterConfig::tia(), frames: self.frames, pixels: self.pixels };
-        let mut ready = trial.prepare(&self.device.open());
-        let keep = Keep {
-            traced: self.traced,
-            every: self.every,
-            half: self.precision == Precision::Bf16,
-            spill: None,
-            clips_at_once: self.clips,
+        let blocks = (self.from_block > 0).then(|| (self.from_block..preset.config().depth).collect());
+        let adapter = AdapterConfig { blocks, ..AdapterConfig::tia() };
+        adapter.check(preset.config().width, preset.config().depth)?;
+        let trial = Trial { preset, adapter, frames: self.frames, pixels: self.pixels };
+        let budget = Budget {
+            bytes: match self.memory {
+                Some(Size::Least) => None,
+                Some(Size::Bytes(bytes)) => Some(bytes),
+                None => Some(memory::free().unwrap_or(u64::MAX)),
+            },
+            form: Keep {
+                half: self.precision == Precision::Bf16,
+                spill: self.spill.clone(),
+                clips_at_once: self.clips,
+                ..Keep::inputs()
+            },
+            batch: 1,
+            threads: 1,
         };
-        let plan = StepPlan { keep, windows_at_once: 1 };
+        let device = self.device.open();
+        let chosen = trial.choose(&budget, &device)?;
+        let mut ready = trial.prepare(&device);
         let idle = resident_mib();
         let mut runs = Vec::new();
         for _ in 0..self.repeats {
             let (begun, before) = (Instant::now(), Usage::since(Instant::now()).cpu_s);
             let loss = match self.mode {
                 Mode::Train => {
-                    let (next, loss) = ready.train(&plan)?;
+                    let (next, loss) = ready.train(&chosen.plan)?;
                     ready = next;
                     loss
                 }
                 Mode::Forward => ready.detect(),
             };
             let usage = Usage::since(begun);
-            eprintln!("{:.2} s, {:.2} cpu s, peak {} MiB", usage.wall_s, usage.cpu_s - before, usage.peak_mib);
             runs.push((usage.wall_s, usage.cpu_s - before, loss));
         }
         let peak = clock.usage().peak_mib;
         let best = runs.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
+        let above = peak.saturating_sub(idle.unwrap_or(0));
+        if !self.json {
+            let (wall, cpu, loss) = best;
+            say(&format!("{wall:.2} s, {cpu:.2} processor s, {above} MiB above an idle process, loss {loss:.4}"));
+            say(&format!("keeps {}; planned {} MiB above idle", chosen.name, (chosen.memory.total - chosen.memory.weights) >> 20));
+            return Ok(Ending::Done);
+        }
+        let two = |value: f64| (value * 100.0).round() / 100.0;
         say(&json!({
-            "wall_s": best.0, "cpu_s": best.1, "idle_mib": idle, "peak_mib": peak,
-            "above_idle_mib": peak.saturating_sub(idle.unwrap_or(0)), "loss": best.2,
+            "wall_s": two(best.0), "cpu_s": two(best.1), "idle_mib": idle, "peak_mib": peak,
+            "above_idle_mib": above, "loss": best.2, "keep": chosen.name, "memory": chosen.memory,
         })
         .to_string());
         Ok(Ending::Done)

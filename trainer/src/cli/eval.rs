@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use adatad::config::RunConfig;
 use adatad::folder::RunFolder;
-use adatad::session::{Session, scores};
+use adatad::session::{MemoryLimit, Session, scores};
 use adatad::summary::score_lines;
 use serde_json::json;
 
@@ -44,6 +44,7 @@ impl Eval {
             stop: &AtomicBool::new(false),
             observer: &Progress::new(),
             begun: clock.begun(),
+            memory: MemoryLimit::default(),
         };
         let subset = self.subset.as_ref().unwrap_or(&config.data.test_subset);
         let evaluated = session.evaluate(subset)?;

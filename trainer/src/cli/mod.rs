@@ -9,6 +9,7 @@ mod parity;
 mod plan;
 mod progress;
 mod score;
+mod size;
 mod stop;
 mod train;
 mod weights;
@@ -19,10 +20,14 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 
+use adatad::memory::DoesNotFit;
 use adatad::usage::Usage;
+use adatad_adapter::SpillError;
 
 /// Usage and input.
 const BAD_INPUT: u8 = 2;
+/// Memory or disk does not suffice.
+const LACKING: u8 = 3;
 /// Stopped by a signal, with what was done saved.
 const STOPPED: u8 = 130;
 
@@ -80,7 +85,8 @@ pub(crate) fn run() -> ExitCode {
         Ok(Ending::Stopped) => ExitCode::from(STOPPED),
         Err(error) => {
             eprintln!("error: {}", message(&error));
-            ExitCode::from(BAD_INPUT)
+            let lacks = error.chain().any(|cause| cause.is::<DoesNotFit>() || cause.is::<SpillError>());
+            ExitCode::from(if lacks { LACKING } else { BAD_INPUT })
         }
     }
 }

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use adatad::config::{Input, RunConfig};
 use adatad::folder::RunFolder;
 use adatad::observe::Observer;
-use adatad::session::{Session, scores};
+use adatad::session::{MemoryLimit, Session, scores};
 use adatad::summary::score_lines;
 use anyhow::{Context, bail};
 use serde_json::json;
 
 use super::device::DeviceName;
 use super::progress::Progress;
+use super::size::{self, Size};
 use super::{Clock, Ending, say, stop};
 
 /// Train, evaluate on the test subset, and write a report
@@ -40,6 +41,12 @@ pub(crate) struct Train {
     /// Check everything and print the resolved run file; train nothing
     #[arg(long)]
     dry_run: bool,
+    /// Memory to use [default: what is free]; a run that goes on is otherwise run as before
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    memory: Option<Size>,
+    /// Keep what a step needs later in files there, not in memory
+    #[arg(long, value_name = "DIR")]
+    spill: Option<PathBuf>,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -66,6 +73,7 @@ impl Train {
             stop: &stop,
             observer: &observer,
             begun: clock.begun(),
+            memory: MemoryLimit { bytes: self.memory.map(Size::bytes), spill: self.spill.clone() },
         };
         session.plain_words().iter().for_each(|words| observer.note(words));
         let outcome = session.train(self.resume)?;

@@ -1,0 +1,163 @@
+//! How much memory a training step needs, and which way of running it fits.
+
+use adatad_adapter::{AdapterConfig, Cost, Keep, Need, TooSmall};
+use adatad_backbone::VitConfig;
+use adatad_detector::DetectorConfig;
+use serde::Serialize;
+
+use crate::config::{Input, RunConfig};
+use crate::plan::{Plan, Shown};
+use crate::step::StepPlan;
+
+/// Bytes of a number.
+const F32: u64 = 4;
+/// Numbers that a detector's graph holds, for each grid step and channel of its finest level: measured (ActionFormer,
+/// THUMOS recipe), not counted. Operations of Burn decide what they keep.
+const GRAPH: u64 = 200;
+/// Windows that wait for their step while another is running.
+const AHEAD: u64 = 2;
+
+/// Where the memory of a training step goes, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StepMemory {
+    /// Every parameter and the position table.
+    pub weights: u64,
+    /// Gradients, moments and averages of what learns.
+    pub trained_state: u64,
+    /// Frames of windows, as bytes.
+    pub input: u64,
+    /// What stays from the forward to the backward pass.
+    pub kept: u64,
+    /// What the fullest moment needs beyond that.
+    pub working: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+/// What a step has to hold whatever is kept, and what there is for the rest.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    /// Bytes for everything; none: the least that will do.
+    pub bytes: Option<u64>,
+    /// How inputs are stored, and how many clips are taken at once.
+    pub form: Keep,
+    /// Windows of a step.
+    pub batch: usize,
+    /// Windows that may be run side by side.
+    pub threads: usize,
+}
+
+/// A way of running a step, and what it needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chosen {
+    /// The way.
+    pub plan: StepPlan,
+    /// Its memory.
+    pub memory: StepMemory,
+    /// Its name.
+    pub name: String,
+}
+
+/// No way of running a step fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a training step needs at least {} MiB, and {} MiB are there; a shorter window (window.size), a smaller backbone, \
+     adapters in the upper blocks only (adapter.blocks), mode `ladder`, block inputs in bf16 (adapter.half-inputs) or in \
+     files (--spill DIR) need less",
+    needed >> 20, budget >> 20
+)]
+pub struct DoesNotFit {
+    /// Bytes that the smallest way needs.
+    pub needed: u64,
+    /// Bytes there are.
+    pub budget: u64,
+}
+
+/// A model as its memory depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape<'a> {
+    /// Transformer and adapters; none in a model on stored features.
+    pub backbone: Option<(&'a VitConfig, &'a AdapterConfig)>,
+    /// The detector.
+    pub detector: &'a DetectorConfig,
+    /// Grid steps of a window.
+    pub steps: usize,
+    /// Frames of a window and their size.
+    pub shown: Shown,
+    /// Parameters and their state.
+    pub plan: Plan,
+}
+
+impl<'a> Shape<'a> {
+    /// The model of a run.
+    pub fn of(config: &'a RunConfig, plan: Plan) -> Self {
+        let backbone = match &config.input {
+            Input::Videos(videos) => Some((&videos.backbone, &videos.adapter)),
+            Input::Features(_) => None,
+        };
+        Self { backbone, detector: &config.detector, steps: config.window.size, shown: Shown::of(config), plan }
+    }
+
+    /// The fastest way that fits.
+    ///
+    /// # Errors
+    ///
+    /// None fits; the error says how much would.
+    pub fn choose(&self, budget: &Budget) -> Result<Chosen, DoesNotFit> {
+        let most = budget.batch.min(budget.threads).max(1);
+        let Some((vit, adapter)) = self.backbone else {
+            let need = Need { kept: 0, working: 0, again: 0.0 };
+            return Ok(self.chosen(budget.form.clone(), need, most));
+        };
+        let cost = Cost { vit, adapter, frames: self.shown.frames, pixels: self.shown.pixels };
+        let Some(bytes) = budget.bytes else {
+            let (keep, need) = cost.smallest(&budget.form);
+            return Ok(self.chosen(keep, need, 1));
+        };
+        let mut best: Option<(f64, Chosen)> = None;
+        let mut least = u64::MAX;
+        for at_once in (1..=most).rev() {
+            // What is the same whatever is kept, a detector's graph among it, which is there with what is kept.
+            let empty = self.chosen(budget.form.clone(), Need { kept: 0, working: 0, again: 0.0 }, at_once).memory;
+            let fixed = empty.total - empty.working;
+            let left = bytes.saturating_sub(fixed) / at_once as u64;
+            match cost.choose(left, &budget.form) {
+                Ok((keep, need)) => {
+                    let chosen = self.chosen(keep, need, at_once);
+                    let fits = chosen.memory.total <= bytes;
+                    least = least.min(chosen.memory.total);
+                    if fits && best.as_ref().is_none_or(|(again, _)| need.again < *again) {
+                        best = Some((need.again, chosen));
+                    }
+                }
+                Err(TooSmall { needed, .. }) => least = least.min(fixed + needed * at_once as u64),
+            }
+        }
+        best.map(|(_, chosen)| chosen).ok_or(DoesNotFit { needed: least, budget: bytes })
+    }
+
+    fn chosen(&self, keep: Keep, need: Need, at_once: usize) -> Chosen {
+        let Plan { memory: state, .. } = self.plan;
+        let windows = at_once as u64;
+        let pixels = (3 * self.shown.frames * self.shown.pixels * self.shown.pixels) as u64;
+        let graph = GRAPH * (self.steps * self.detector.width()) as u64 * F32;
+        // The graph is gone before the backbone's backward pass begins.
+        let (input, kept, working) =
+            ((windows + AHEAD) * pixels, windows * need.kept, windows * need.working.max(graph));
+        let total = state.weights + state.trained_state + input + kept + working;
+        let memory =
+            StepMemory { weights: state.weights, trained_state: state.trained_state, input, kept, working, total };
+        let name = match self.backbone {
+            Some(_) => keep.to_string(),
+            None => "everything".into(),
+        };
+        Chosen { plan: StepPlan { keep, windows_at_once: at_once }, memory, name }
+    }
+}
+
+/// Memory that is free, in bytes, as far as the system tells.
+pub fn free() -> Option<u64> {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)
+}
