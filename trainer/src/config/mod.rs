@@ -196,11 +196,15 @@ impl RunConfig {
 
     fn check(&self) -> Result<(), String> {
         match &self.input {
-            Input::Videos(videos) => videos.check().and_then(|()| self.check_video_window(videos))?,
-            Input::Features(features) => features.check().and_then(|()| self.check_feature_window())?,
+            Input::Videos(videos) => videos.check()?,
+            Input::Features(features) => features.check()?,
         }
         self.detector.check(self.window.size).map_err(|e| e.to_string())?;
         self.inference.suppression.check().map_err(|e| format!("inference.suppression: {e}"))?;
+        match &self.input {
+            Input::Videos(videos) => self.check_video_window(videos)?,
+            Input::Features(_) => self.check_feature_window()?,
+        }
         let positive = |name: &str, value: f64| match value {
             v if v.is_finite() && v >= 0.0 => Ok(()),
             v => Err(format!("{name} is {v}; it must be a number from 0 up")),
