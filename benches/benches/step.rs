@@ -1,15 +1,17 @@
 //! One window of the demonstration through its model: features and predictions, and a whole training step.
 
+use adatad::batch::Batch;
 use adatad::config::RunConfig;
-use adatad::dataset::{Sample, grid};
+use adatad::dataset::grid;
 use adatad::model::AdaTad;
+use adatad::plan;
+use adatad::source::{Sample, Shown};
 use adatad::step::{StepSeed, gradients};
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::{FramePlan, Timing, Truth, Window};
 use adatad_detector::losses::LossNormalizer;
-use adatad_detector::mask::Mask;
 use burn::module::Module;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn config() -> RunConfig {
@@ -22,7 +24,7 @@ fn config() -> RunConfig {
 /// A window of random frames with one action.
 fn sample(config: &RunConfig) -> Sample {
     let grid = grid(config);
-    let (frames, size) = (grid.window_frames(), config.data.crop);
+    let plan::Shown { frames, pixels } = plan::Shown::of(config);
     let mut rng = Rng::new(0, Stream::Synth, 0, 0);
     let window = Window {
         video: 0,
@@ -33,7 +35,8 @@ fn sample(config: &RunConfig) -> Sample {
         timing: Timing::Whole { resize_length: grid.window_size, duration: 40.0 },
         truth: vec![Truth { start: 20.0, end: 60.0, class: 0 }],
     };
-    Sample { frames: (0..3 * frames * size * size).map(|_| rng.bits() as u8).collect(), window }
+    let bytes = (0..3 * frames * pixels * pixels).map(|_| rng.bits() as u8).collect();
+    Sample { shown: Shown::Frames(bytes), window }
 }
 
 fn step(c: &mut Criterion) {
@@ -42,13 +45,10 @@ fn step(c: &mut Criterion) {
     let model = |device: &Device| AdaTad::init(&config.model(7), &mut Rng::new(0, Stream::Init, 0, 0), device);
 
     let plain = model(&device).valid();
-    let Sample { frames, window } = sample(&config);
-    let shape = [1, 3, window.frames.len(), config.data.crop, config.data.crop];
-    let frames = Tensor::<5, Int>::from_data(TensorData::new(frames, shape), (&device, DType::U8));
-    let mask = Mask::prefix(&[window.mask_valid], window.window_size);
+    let Batch { input, mask, .. } = Batch::of(sample(&config), &device);
     let mut group = c.benchmark_group("one window of the demonstration");
     group.sample_size(10);
-    group.bench_function("forward", |b| b.iter(|| plain.forward(frames.clone(), &mask, None)));
+    group.bench_function("forward", |b| b.iter(|| plain.forward(input.clone(), &mask, None)));
 
     let device = device.autodiff();
     let trained = model(&device);

@@ -186,7 +186,9 @@ impl<'a> Text<'a> {
         self.expect('(')?;
         while !self.take(')') {
             let word = self.word();
-            let number = word.parse().map_err(|_| FeatureFault::Header(format!("has `{word}` for a length")))?;
+            let Ok(number) = word.parse() else {
+                return Err(FeatureFault::Header(format!("has `{word}` for a length")));
+            };
             numbers.push(number);
             if !self.take(',') {
                 self.expect(')')?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the detector's features come from.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a run")]
 pub enum Input {
     /// Frames of videos, through a transformer with adapters.
     Videos(VideoInput),

@@ -201,8 +201,8 @@ impl RunConfig {
 
     fn check(&self) -> Result<(), String> {
         match &self.input {
-            Input::Videos(videos) => videos.check().and_then(|()| self.check_video_window(videos))?,
-            Input::Features(features) => features.check().and_then(|()| self.check_feature_window())?,
+            Input::Videos(videos) => videos.check()?,
+            Input::Features(features) => features.check()?,
         }
         let channels = match &self.input {
             Input::Videos(videos) => videos.backbone.width,
@@ -216,6 +216,10 @@ impl RunConfig {
         if self.inference.classifier.is_some() && self.detector.says_classes() {
             let name = self.detector.name();
             return Err(format!("inference.classifier is given, but {name} says classes itself; leave it out"));
+        }
+        match &self.input {
+            Input::Videos(videos) => self.check_video_window(videos)?,
+            Input::Features(_) => self.check_feature_window()?,
         }
         let positive = |name: &str, value: f64| match value {
             v if v.is_finite() && v >= 0.0 => Ok(()),
