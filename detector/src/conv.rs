@@ -132,12 +132,7 @@ impl DepthwiseConv {
     }
 
     /// Draws the initial weights around 0; the bias starts at 0.
-    pub fn normal(
-        [channels, kernel]: [usize; 2],
-        deviation: f64,
-        mut rng: &mut dyn Rng,
-        device: &Device,
-    ) -> Self {
+    pub fn normal([channels, kernel]: [usize; 2], deviation: f64, mut rng: &mut dyn Rng, device: &Device) -> Self {
         assert!(!kernel.is_multiple_of(2), "kernels have a middle");
         let normal = Distribution::Normal(0.0, deviation);
         let weight = TensorData::random::<f32, _, _>([channels, 1, kernel], normal, &mut rng);

@@ -169,10 +169,9 @@ mod tests {
 
     #[test]
     fn settings_say_which_detector_they_are_of() {
-        for config in [
-            DetectorConfig::ActionFormer(ActionFormerConfig::thumos()),
-            DetectorConfig::TriDet(TriDetConfig::thumos()),
-        ] {
+        for config in
+            [DetectorConfig::ActionFormer(ActionFormerConfig::thumos()), DetectorConfig::TriDet(TriDetConfig::thumos())]
+        {
             let json = serde_json::to_value(&config).unwrap();
             assert_eq!(json["kind"], config.name().to_lowercase());
             assert_eq!(serde_json::from_value::<DetectorConfig>(json).unwrap(), config);

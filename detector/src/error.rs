@@ -32,7 +32,9 @@ pub enum DetectorConfigError {
         field: &'static str,
     },
     /// A list that has not one entry per level.
-    #[error("detector.{field} has {given} entries; it needs one for each of the {levels} levels (detector.regression-ranges)")]
+    #[error(
+        "detector.{field} has {given} entries; it needs one for each of the {levels} levels (detector.regression-ranges)"
+    )]
     Levels {
         /// The field.
         field: &'static str,

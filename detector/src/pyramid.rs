@@ -74,8 +74,7 @@ pub(crate) fn padded_length(steps: usize, max_seq_len: usize, unit: usize) -> us
 
 /// The largest product of a level's stride and window, as a multiple of the coarsest stride.
 pub(crate) fn length_unit(windows: impl Iterator<Item = usize>) -> usize {
-    let (unit, stride) =
-        windows.fold((1, 1), |(unit, stride), window| (unit.max(stride * window.max(1)), stride * 2));
+    let (unit, stride) = windows.fold((1, 1), |(unit, stride), window| (unit.max(stride * window.max(1)), stride * 2));
     // Differs from OpenTAD where a fine level's window is so large that its product is no multiple of that stride: the
     // pyramid would not come out even there.
     let coarsest = (stride / 2).max(1);

@@ -62,13 +62,7 @@ pub struct MaskedAttention {
 
 impl MaskedAttention {
     /// Draws the initial weights of the attention of level `level`.
-    pub fn init(
-        config: &ActionFormerConfig,
-        level: usize,
-        stride: usize,
-        rng: &mut dyn Rng,
-        device: &Device,
-    ) -> Self {
+    pub fn init(config: &ActionFormerConfig, level: usize, stride: usize, rng: &mut dyn Rng, device: &Device) -> Self {
         let c = config.channels;
         Self {
             query: Stream::init(c, stride, rng, device),

@@ -75,7 +75,13 @@ impl Band {
         let band: Vec<f32> = (0..self.chunk).flat_map(band).collect();
         let band = Tensor::<5>::from_data(TensorData::new(band, [1, 1, 1, self.chunk, seen]), device);
         let key = |row: &[bool], chunk: usize, k: usize| match (chunk * self.chunk + k).checked_sub(self.reach) {
-            Some(step) if step < self.steps => if row[step] { 0.0 } else { LOCAL_PADDING },
+            Some(step) if step < self.steps => {
+                if row[step] {
+                    0.0
+                } else {
+                    LOCAL_PADDING
+                }
+            }
             _ => f32::NEG_INFINITY,
         };
         let mut keys = Vec::with_capacity(mask.batch() * n * seen);

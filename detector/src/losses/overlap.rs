@@ -14,10 +14,7 @@ const HULL_EPSILON: f64 = 1e-7;
 const HULL_MARGIN: f64 = 1e-6;
 
 /// Lengths of intersection, union and hull.
-fn lengths(
-    [start, end]: [Tensor<2>; 2],
-    [true_start, true_end]: [Tensor<2>; 2],
-) -> (Tensor<2>, Tensor<2>, Tensor<2>) {
+fn lengths([start, end]: [Tensor<2>; 2], [true_start, true_end]: [Tensor<2>; 2]) -> (Tensor<2>, Tensor<2>, Tensor<2>) {
     let inner = lesser(end.clone(), true_end.clone()) - greater(start.clone(), true_start.clone());
     let inner = activation::relu(inner); // no gradient where two segments only touch
     let union = (end.clone() - start.clone()) + (true_end.clone() - true_start.clone()) - inner.clone();

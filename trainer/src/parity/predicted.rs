@@ -59,12 +59,7 @@ fn actionformer(
 }
 
 /// Scores of all points, 0 at those without video, and distances of every class at every point.
-fn tridet(
-    said: &tridet::Predictions,
-    given: &Given,
-    fixture: &Fixture,
-    score: &mut Score,
-) -> Result<(), Unusable> {
+fn tridet(said: &tridet::Predictions, given: &Given, fixture: &Fixture, score: &mut Score) -> Result<(), Unusable> {
     let [b, points, classes] = said.output.logits.dims();
     let device: Device = said.output.logits.device();
     let scores: Tensor<3> = activation::sigmoid(said.output.logits.clone()) * said.valid.tensor(&device);

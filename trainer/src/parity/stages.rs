@@ -12,12 +12,7 @@ use crate::model::AdaTad;
 /// Where the backbone's stages are found.
 const BACKBONE: &str = "stage/backbone.model.backbone";
 
-pub(super) fn backbone(
-    model: &AdaTad,
-    fixture: &Fixture,
-    device: &Device,
-    score: &mut Score,
-) -> Result<(), Unusable> {
+pub(super) fn backbone(model: &AdaTad, fixture: &Fixture, device: &Device, score: &mut Score) -> Result<(), Unusable> {
     let mut found: Vec<(String, TensorData)> = Vec::new();
     let backbone = &model.backbone;
     let frames = fixture.io.frames("in/frames", device)?;

@@ -46,9 +46,13 @@ fn points(case: &str, settings: &Value, tensors: &Tensors, score: &mut Score) ->
     };
     let steps = size(settings, "T")?;
     let points = pyramid.points(&pyramid.masks(&Mask::prefix(&[steps], steps)));
-    let found: Vec<f64> =
-        points.iter().flat_map(|p| [p.position, p.low, p.high, p.stride]).map(f64::from).collect();
-    score.compare(&format!("{case}: points"), &found, &tensors.numbers(&format!("{setup}.{offset}.points"))?, TOLERANCE);
+    let found: Vec<f64> = points.iter().flat_map(|p| [p.position, p.low, p.high, p.stride]).map(f64::from).collect();
+    score.compare(
+        &format!("{case}: points"),
+        &found,
+        &tensors.numbers(&format!("{setup}.{offset}.points"))?,
+        TOLERANCE,
+    );
 
     let (segments, labels) =
         (tensors.numbers(&format!("{setup}.{set}.segments"))?, tensors.numbers(&format!("{setup}.{set}.labels"))?);

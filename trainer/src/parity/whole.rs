@@ -14,9 +14,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::draws::Draws;
 use super::fixture::{Fixture, numbers};
-use super::{describe, detector_stages, post, predicted, stages};
 use super::score::Score;
 use super::unusable::Unusable;
+use super::{describe, detector_stages, post, predicted, stages};
 use crate::model::AdaTad;
 use crate::optim::{EPSILON, ModelGradients, Optimizer, OptimizerConfig, parameters_by_file_name};
 use crate::weights;
