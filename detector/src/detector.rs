@@ -148,7 +148,7 @@ impl Detector {
     /// G-TAD, which balances good and bad proposals over the whole step. None where a [`Divisor`] is all they share.
     pub fn goals(&self, truth: &[Vec<Truth>], draws: &mut dyn Rng) -> Option<Vec<WindowGoals>> {
         match self {
-            Self::ActionFormer(_) => None,
+            Self::ActionFormer(_) | Self::TriDet(_) => None,
             Self::Gtad(detector) => {
                 let count = truth.len() * detector.proposals();
                 Some(detector.goals(truth, &BalanceDraws::draw(count, || uniform(draws) as f32)))

@@ -58,7 +58,7 @@ fn decoding(detector: &Detector, post: &Value) -> DecodeConfig {
     let fixed = DecodeConfig { pre_nms_threshold: 0.001, pre_nms_top_k: 2000 };
     match detector {
         Detector::TriDet(_) => fixed,
-        Detector::ActionFormer(_) => DecodeConfig {
+        Detector::ActionFormer(_) | Detector::Gtad(_) => DecodeConfig {
             pre_nms_threshold: post["pre_nms_thresh"].as_f64().unwrap_or(fixed.pre_nms_threshold),
             pre_nms_top_k: post["pre_nms_topk"].as_u64().map_or(fixed.pre_nms_top_k, |top| top as usize),
         },
