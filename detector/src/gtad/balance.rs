@@ -24,7 +24,7 @@ impl BalanceDraws {
 /// Weights of the terms of a binary cross-entropy: the positives (above `threshold`) have half of the say, the others the
 /// other half. With only one kind, all have the same.
 pub fn entropy_weights(targets: &[f32], threshold: f64) -> Vec<f32> {
-    let is_positive = |target: &f32| f64::from(*target) > threshold;
+    let is_positive = |target: &f32| *target > threshold as f32;
     let positives = targets.iter().filter(|target| is_positive(target)).count();
     let (positive, negative) = match (positives, targets.len() - positives) {
         (0, all) | (all, 0) => (1.0 / all as f64, 1.0 / all as f64),
@@ -41,9 +41,11 @@ pub fn entropy_weights(targets: &[f32], threshold: f64) -> Vec<f32> {
 /// passes that group's draw, those outside of the group too, and counts once more. Without a good proposal, all have the
 /// same say, and `weight` does not apply.
 pub fn square_weights(targets: &[f32], [low, high]: [f64; 2], weight: f64, draws: &BalanceDraws) -> Vec<f32> {
-    let is_high = |target: f32| f64::from(target) > high;
-    let is_middle = |target: f32| f64::from(target) <= high && f64::from(target) > low;
-    let is_low = |target: f32| f64::from(target) <= low;
+    // In 32 bits, as the reference compares: an overlap of exactly 3 in 10 is a low one.
+    let (low, high) = (low as f32, high as f32);
+    let is_high = |target: f32| target > high;
+    let is_middle = |target: f32| target <= high && target > low;
+    let is_low = |target: f32| target <= low;
     let count = |is: &dyn Fn(f32) -> bool| targets.iter().filter(|target| is(**target)).count() as f32;
     let good = count(&is_high);
     if good == 0.0 {
@@ -87,6 +89,12 @@ mod tests {
         draws.low[6] = 0.6;
         let third = 1.0 / 3.0;
         assert_eq!(square_weights(&targets, [0.3, 0.7], 1.0, &draws), [third, 0.0, third, 0.0, 0.0, 0.0, third]);
+    }
+
+    #[test]
+    fn an_overlap_at_a_bound_belongs_below_it() {
+        let found = square_weights(&[1.0, 0.7, 3.0 / 10.0], [0.3, 0.7], 1.0, &draws(0.5, 0.5, 3));
+        assert_eq!(found, [1.0 / 3.0; 3], "one of each");
     }
 
     #[test]

@@ -122,8 +122,7 @@ pub fn weighted_entropy(
 ) -> Tensor<1> {
     let device = log_p.device();
     let side = |positive: bool| -> Tensor<1> {
-        let of =
-            |(&target, &weight): (&f32, &f32)| if (f64::from(target) > threshold) == positive { -weight } else { 0.0 };
+        let of = |(&target, &weight): (&f32, &f32)| if (target > threshold as f32) == positive { -weight } else { 0.0 };
         Tensor::from_data(targets.iter().zip(&weights).map(of).collect::<Vec<_>>().as_slice(), &device)
     };
     (log_p * side(true) + log_q * side(false)).sum()
