@@ -29,6 +29,16 @@ fn every_fixture_of_this_repository_agrees() {
 }
 
 #[test]
+fn suppression_merging_and_metrics_agree() {
+    // Those that the detector's own tests have, too.
+    let verdicts = verdicts(&folder("../detector/tests/fixtures"));
+    for kind in ["nms", "merge", "map"] {
+        let verdict = verdicts.iter().find(|verdict| verdict.kind == kind).unwrap();
+        assert!(verdict.passed, "{verdict:?}");
+    }
+}
+
+#[test]
 fn every_fixture_of_the_whole_collection_agrees_or_is_of_a_kind_to_come() {
     let all = folder("../../shared/fixtures");
     if !all.is_dir() {

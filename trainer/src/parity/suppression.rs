@@ -92,17 +92,19 @@ fn rows(tensors: &Tensors, name: &str) -> Result<Vec<Segment>, Unusable> {
     Ok(rows.collect())
 }
 
+/// One number of each row.
+type Column = fn(&Segment) -> f64;
+
 fn in_order(what: &str, ours: &[Segment], theirs: &[Segment], bounds: &Bounds, score: &mut Score) {
-    let column = |rows: &[Segment], of: fn(&Segment) -> f64| rows.iter().map(of).collect::<Vec<f64>>();
-    let columns: [(&str, fn(&Segment) -> f64, f64); 2] =
+    let column = |rows: &[Segment], of: Column| rows.iter().map(of).collect::<Vec<f64>>();
+    let columns: [(&str, Column, f64); 2] =
         [("scores", |row| f64::from(row.score), bounds.score), ("labels", |row| row.label as f64, 0.5)];
     for (name, of, tolerance) in columns {
         score.compare(&format!("{what}: {name}"), &column(ours, of), &column(theirs, of), tolerance);
     }
     // Where the reference's voting has nothing to go by, its times are NaN, and ours are those before the vote.
     let told: Vec<_> = ours.iter().zip(theirs).filter(|(_, theirs)| !theirs.start.is_nan()).collect();
-    let times: [(&str, fn(&Segment) -> f64); 2] =
-        [("starts", |row| f64::from(row.start)), ("ends", |row| f64::from(row.end))];
+    let times: [(&str, Column); 2] = [("starts", |row| f64::from(row.start)), ("ends", |row| f64::from(row.end))];
     for (name, of) in times {
         let found: Vec<f64> = told.iter().map(|(ours, _)| of(ours)).collect();
         let expected: Vec<f64> = told.iter().map(|(_, theirs)| of(theirs)).collect();

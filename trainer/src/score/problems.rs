@@ -130,7 +130,7 @@ pub(super) fn problems(chosen: &Chosen, settings: &ScoreSettings) -> Vec<Problem
 }
 
 fn is_no_number(row: &Row) -> bool {
-    !(row.start.is_finite() && row.end.is_finite()) || !row.score.is_finite()
+    !(row.start.is_finite() && row.end.is_finite() && row.score.is_finite())
 }
 
 fn is_reversed(row: &Row) -> bool {
