@@ -71,8 +71,8 @@ fn labels_go_from_tables_to_annotations_and_to_another_program_and_back() {
 
     let (_, said) = ends(2, &["data", "export", "cvat", "ann.json", "--out", "cvat"], folder.path());
     assert!(said.contains("give --fps"), "{said}");
-    let (_, said) = ends(2, &["data", "import", "cvs", "labels", "--out", "x.json"], folder.path());
-    assert!(said.contains("'csv'"), "{said}");
+    let (_, said) = ends(2, &["data", "import", "labelstudo", "labels", "--out", "x.json"], folder.path());
+    assert!(said.contains("a similar value exists: 'labelstudio'"), "{said}");
 }
 
 #[test]
