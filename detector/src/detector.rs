@@ -75,6 +75,7 @@ impl DetectorConfig {
 
 /// A detector.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a model holds one, and parameters are not in it but behind it")]
 pub enum Detector {
     /// A pyramid of transformer blocks.
     ActionFormer(ActionFormer),
@@ -86,6 +87,7 @@ pub enum Detector {
 
 /// What a detector says about a batch of windows.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one per step, and numbers are not in it but behind it")]
 pub enum Predictions {
     /// A logit per class and two distances at every point.
     ActionFormer(actionformer::Predictions),

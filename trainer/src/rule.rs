@@ -26,7 +26,7 @@ pub enum Rule {
 #[derive(Clone)]
 pub enum Moments {
     /// Running means of gradient and squared gradient.
-    Adam(AdamWState<1>),
+    Adam(Box<AdamWState<1>>),
     /// The velocity.
     Velocity(Tensor<1>),
 }
@@ -70,12 +70,12 @@ impl Rule {
             }
         };
         let state = match moments {
-            Some(Moments::Adam(state)) => Some(state),
+            Some(Moments::Adam(state)) => Some(*state),
             _ => None,
         };
         let adam = AdamWConfig::new().with_epsilon(EPSILON).with_weight_decay(decoupled as f32).build();
         let (weights, state) = adam.step(rate, weights, gradient, state);
-        (weights, state.map(Moments::Adam))
+        (weights, state.map(Box::new).map(Moments::Adam))
     }
 }
 

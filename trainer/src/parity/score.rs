@@ -47,7 +47,6 @@ impl Score {
     }
 
     fn note(&mut self, what: &str, ratio: f64) {
-        if ratio > 1.0 {}
         self.compared += 1;
         self.failed += usize::from(ratio > 1.0);
         if self.worst.as_ref().is_none_or(|(worst, _)| ratio > *worst) {
