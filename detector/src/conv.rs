@@ -81,11 +81,28 @@ impl TemporalConv {
         let [b, t, _] = x.dims();
         let weight = self.weight.val();
         let [outputs, inputs, kernel] = weight.dims();
-        let columns = if kernel == 1 { x } else { Tensor::cat(shifted(x, kernel), 2) }; // [b, t, kernel*in]
-        let matrix = weight.permute([2, 1, 0]).reshape([kernel * inputs, outputs]);
-        let y = linear(columns, matrix, self.bias.as_ref().map(|b| b.val()));
+        let matrix = |k: usize| weight.clone().narrow(2, k, 1).reshape([outputs, inputs]).transpose();
+        // The step itself, and what its neighbours add: shifting products instead of inputs moves fewer numbers where the
+        // inputs are many, and never more.
+        let middle = kernel / 2;
+        let mut y = linear(x.clone(), matrix(middle), self.bias.as_ref().map(|b| b.val()));
+        for k in (0..kernel).filter(|&k| k != middle && k.abs_diff(middle) < t) {
+            y = y + shift(linear(x.clone(), matrix(k), None), middle as isize - k as isize);
+        }
         assert_shape!(y, [b, t, outputs]);
         y
+    }
+}
+
+/// `x` later in time by `steps` (earlier where negative), zero where nothing comes from. `[b, t, c] -> [b, t, c]`.
+fn shift(x: Tensor<3>, steps: isize) -> Tensor<3> {
+    let [b, t, c] = x.dims();
+    let missing = steps.unsigned_abs().min(t);
+    let edge = Tensor::zeros([b, missing, c], &x.device());
+    match steps {
+        0 => x,
+        1.. => Tensor::cat(vec![edge, x.narrow(1, 0, t - missing)], 1),
+        _ => Tensor::cat(vec![x.narrow(1, missing, t - missing), edge], 1),
     }
 }
 
@@ -190,11 +207,10 @@ impl ConvModule {
     ///
     /// - `x`: `[b, t, in]`; padding is *not* zeroed before the convolution, so it leaks one step into the last valid
     ///   one, as in the reference
-    /// - `mask`: `[b, t, 1]`
     /// - returns: `[b, t, out]`
-    pub fn forward(&self, x: Tensor<3>, mask: &Tensor<3>) -> Tensor<3> {
-        let x = self.conv.forward(x) * mask.clone();
-        activation::relu(self.norm.forward(x)) * mask.clone()
+    pub fn forward(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
+        let x = mask.cover(self.conv.forward(x));
+        mask.cover(activation::relu(self.norm.forward(x)))
     }
 }
 

@@ -75,7 +75,7 @@ impl DetectorConfig {
 
 /// A detector.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a model holds one, and parameters are not in it but behind it")]
+#[expect(clippy::large_enum_variant, reason = "a program holds one or two; their weights are elsewhere")]
 pub enum Detector {
     /// A pyramid of transformer blocks.
     ActionFormer(ActionFormer),
@@ -87,7 +87,7 @@ pub enum Detector {
 
 /// What a detector says about a batch of windows.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "there is one per step, and numbers are not in it but behind it")]
+#[expect(clippy::large_enum_variant, reason = "a step holds one; its numbers are elsewhere")]
 pub enum Predictions {
     /// A logit per class and two distances at every point.
     ActionFormer(actionformer::Predictions),

@@ -81,8 +81,8 @@ pub(crate) fn prior_bias(prior: f64) -> Bias {
 pub(crate) struct Joined {
     /// `[b, sum of t + gaps, c]`.
     pub(crate) x: Tensor<3>,
-    /// 1 at steps that hold video, `[b, sum of t + gaps, 1]`.
-    valid: Tensor<3>,
+    /// Steps that hold video; those between levels do not.
+    mask: Mask,
     lengths: Vec<usize>,
     gap: usize,
 }
@@ -102,12 +102,12 @@ impl Joined {
             }
             rows.push(x);
         }
-        Self { x: Tensor::cat(rows, 1), valid: Mask::joined(masks, gap).tensor(&device), lengths, gap }
+        Self { x: Tensor::cat(rows, 1), mask: Mask::joined(masks, gap), lengths, gap }
     }
 
     /// The convolutions of a branch and its output, which is not masked.
     pub(crate) fn run(&self, x: Tensor<3>, convs: &[ConvModule], output: &TemporalConv) -> Tensor<3> {
-        output.forward(convs.iter().fold(x, |x, conv| conv.forward(x, &self.valid)))
+        output.forward(convs.iter().fold(x, |x, conv| conv.forward(x, &self.mask)))
     }
 
     /// The levels of a joined sequence, without the rows between them.

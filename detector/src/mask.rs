@@ -62,6 +62,15 @@ impl Mask {
         Tensor::from_data(TensorData::new(flags, [self.batch(), self.steps(), 1]), device)
     }
 
+    /// Zeroes padding. `[b, t, c] -> [b, t, c]`.
+    pub fn cover(&self, x: Tensor<3>) -> Tensor<3> {
+        if self.all() {
+            return x;
+        }
+        let valid = self.tensor(&x.device());
+        x * valid
+    }
+
     /// True at padding, for the keys of an attention: `[b, 1, 1, t]`.
     pub fn padding(&self, device: &Device) -> Tensor<4, Bool> {
         let flags: Vec<bool> = self.valid.iter().flatten().map(|v| !v).collect();

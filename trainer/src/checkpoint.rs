@@ -156,7 +156,7 @@ pub fn load(
             return Err(damaged(folder.join(MOMENTS), format!("`{path}` has only one moment")));
         };
         let momentum = AdaptiveMomentumState { time: progress.optimizer_steps, moment_1, moment_2, max_moment_2: None };
-        moments.insert(path, Moments::Adam(Box::new(AdamWState { momentum })));
+        moments.insert(path, Moments::Adam(AdamWState { momentum }));
     }
     for (name, velocity) in halves {
         if let Some(path) = name.strip_suffix("#velocity") {

@@ -24,9 +24,10 @@ pub enum Rule {
 
 /// What a rule remembers of a parameter, flat.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "all parameters of a run have the same rule")]
 pub enum Moments {
     /// Running means of gradient and squared gradient.
-    Adam(Box<AdamWState<1>>),
+    Adam(AdamWState<1>),
     /// The velocity.
     Velocity(Tensor<1>),
 }
@@ -70,12 +71,12 @@ impl Rule {
             }
         };
         let state = match moments {
-            Some(Moments::Adam(state)) => Some(*state),
+            Some(Moments::Adam(state)) => Some(state),
             _ => None,
         };
         let adam = AdamWConfig::new().with_epsilon(EPSILON).with_weight_decay(decoupled as f32).build();
         let (weights, state) = adam.step(rate, weights, gradient, state);
-        (weights, state.map(Box::new).map(Moments::Adam))
+        (weights, state.map(Moments::Adam))
     }
 }
 

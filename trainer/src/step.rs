@@ -65,6 +65,7 @@ pub fn gradients(
         let predictions = model.detector.forward(features, &batch.mask, Some(&mut drop));
         let mut losses = match &goals {
             Some(goals) => model.detector.losses_by_goals(&predictions, &goals[index..=index]),
+            // Differs from OpenTAD where the loss weight is automatic: it is the window's own ratio, not the batch's.
             None => model.detector.losses(&predictions, &batch.truth, divisor, &mut drop),
         };
         let frame = match frame_loss {

@@ -30,7 +30,8 @@ impl Usage {
     }
 }
 
-fn cpu_seconds() -> Option<f64> {
+/// Processor seconds of the process so far, in hundredths; none where the system does not tell.
+pub fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // The second field is the command's name in brackets, and may hold anything.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();

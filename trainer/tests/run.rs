@@ -11,6 +11,8 @@ use adatad::detect::Detector;
 use adatad::folder::RunFolder;
 use adatad::observe::{Observer, Stage, StepReport};
 use adatad::session::{Outcome, Session};
+use adatad_detector::DetectorConfig;
+use adatad_detector::tridet::TriDetConfig;
 use burn::tensor::Device;
 
 /// A model of a few thousand weights on three videos of some seconds.
@@ -109,6 +111,44 @@ fn a_run_folder_is_all_that_detection_needs() {
         assert_eq!(written["segment"], serde_json::json!([found.start, found.end]));
         assert_eq!(written["score"], serde_json::json!(found.score));
     }
+}
+
+/// The same with a TriDet of the same size.
+fn tiny_tridet() -> RunConfig {
+    let ranges = vec![[0.0, 4.0], [4.0, 8.0], [8.0, 10_000.0]];
+    let detector = TriDetConfig { channels: 16, mlp: 16, bins: 4, regression_ranges: ranges, ..TriDetConfig::thumos() };
+    RunConfig { detector: DetectorConfig::TriDet(detector), ..tiny() }
+}
+
+#[test]
+fn a_run_file_says_which_detector_it_trains() {
+    let config = tiny_tridet();
+    let text = config.to_toml();
+    assert!(text.contains("kind = \"tridet\""), "{text}");
+    let origin = Path::new("run.toml");
+    assert_eq!(RunConfig::parse(&text, origin, &[]).unwrap(), config);
+    let other = RunConfig::parse(&text, origin, &["detector.bins=8".into()]).unwrap();
+    assert_eq!(config.differences(&other), ["detector.bins: 4 -> 8"]);
+
+    let strange = text.replace("kind = \"tridet\"", "kind = \"tridet\"\nheads = 4");
+    let refused = RunConfig::parse(&strange, origin, &[]).unwrap_err().to_string();
+    assert!(refused.contains("unknown field `heads`"), "{refused}");
+    let even = RunConfig::parse(&text, origin, &["detector.channels=20".into()]).unwrap_err().to_string();
+    assert!(even.contains("detector.channels is 20") && even.contains("16 and 32"), "{even}");
+}
+
+#[test]
+fn a_run_with_tridet_trains_stops_and_detects() {
+    let config = tiny_tridet();
+    let root = tempfile::tempdir().unwrap();
+    let [whole, stopped] = ["whole", "stopped"].map(|name| root.path().join(name));
+    assert!(run(&config, &whole, usize::MAX, false).evaluated.is_some());
+    assert!(run(&config, &stopped, 2, false).stopped);
+    run(&config, &stopped, usize::MAX, true);
+    for name in ["weights.safetensors", "detections.json"] {
+        assert!(bytes(whole.join(name)) == bytes(stopped.join(name)), "{name} differs after a stop");
+    }
+    Detector::load(&RunFolder::open(&whole).unwrap(), &Device::flex()).unwrap();
 }
 
 #[test]

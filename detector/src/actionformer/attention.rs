@@ -2,17 +2,14 @@
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig};
-use burn::tensor::{Device, Tensor, TensorData, activation, assert_shape};
+use burn::tensor::{Device, Tensor, activation, assert_shape};
 use rand_core::Rng;
 
+use super::band::Band;
 use super::config::ActionFormerConfig;
 use crate::conv::{Bias, DepthwiseConv, TemporalConv, strided};
 use crate::mask::Mask;
 use crate::stochastic::drop_elements;
-
-/// Added to the logits of masked keys inside a local window (the reference masks softly there, unlike the global
-/// form's minus infinity).
-const LOCAL_PADDING: f32 = -1e4;
 
 /// Queries, keys or values: a masked depthwise convolution, a layer norm, a pointwise layer.
 #[derive(Module, Debug)]
@@ -35,8 +32,8 @@ impl Stream {
     }
 
     /// `[b, t, c] -> [b, t / stride, c]`.
-    fn forward(&self, x: Tensor<3>, mask: &Tensor<3>) -> Tensor<3> {
-        self.proj.forward(self.norm.forward(self.conv.forward(x) * mask.clone()))
+    fn forward(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
+        self.proj.forward(self.norm.forward(mask.cover(self.conv.forward(x))))
     }
 }
 
@@ -85,38 +82,48 @@ impl MaskedAttention {
     /// - `x`: `[b, t, c]`
     /// - returns: `[b, t / stride, c]`, zero at padding, and its mask
     pub fn forward(&self, x: Tensor<3>, mask: &Mask, mut rng: Option<&mut dyn Rng>) -> (Tensor<3>, Mask) {
-        let device = x.device();
         let [b, _, c] = x.dims();
         let head = c / self.heads;
         let mask = strided(mask, self.stride);
-        let valid = mask.tensor(&device);
         let t = mask.steps();
 
         let split = |x: Tensor<3>| x.reshape([b, t, self.heads, head]).permute([0, 2, 1, 3]); // [b, heads, t, head]
-        let q = split(self.query.forward(x.clone(), &valid)) * (1.0 / (head as f64).sqrt());
-        let k = split(self.key.forward(x.clone(), &valid));
-        let v = split(self.value.forward(x, &valid) * valid.clone());
-
-        let logits = q.matmul(k.transpose()); // [b, heads, t, t]
-        let weights = match self.reach {
-            None if mask.all() => activation::softmax(logits, 3),
-            None => activation::softmax(logits.mask_fill(mask.padding(&device), f32::NEG_INFINITY), 3),
-            Some(reach) => {
-                let keys = mask.padding(&device).float() * LOCAL_PADDING;
-                activation::softmax(logits + keys + band(t, reach, &device), 3) * valid.clone().unsqueeze_dim::<4>(1)
-            }
+        let q = split(self.query.forward(x.clone(), &mask) * (1.0 / (head as f64).sqrt()));
+        let k = split(self.key.forward(x.clone(), &mask));
+        let v = split(mask.cover(self.value.forward(x, &mask)));
+        let dropped = rng.as_deref_mut().map(|r| r as &mut dyn Rng);
+        let attended = match self.reach {
+            None => self.global(q, k, v, &mask, dropped),
+            Some(reach) => self.local(q, k, v, &mask, Band::new(t, reach), dropped),
         };
-        let weights = drop_elements(weights, self.attention_dropout, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-        let joined = weights.matmul(v).permute([0, 2, 1, 3]).reshape([b, t, c]);
-        let out = drop_elements(self.proj.forward(joined), self.projection_dropout, rng) * valid;
+        let joined = attended.permute([0, 2, 1, 3]).reshape([b, t, c]);
+        // Queries at padding, which the reference sets to 0 before the last layer, are covered here.
+        let out = mask.cover(drop_elements(self.proj.forward(joined), self.projection_dropout, rng));
         assert_shape!(out, [b, t, c]);
         (out, mask)
     }
-}
 
-/// 0 where two steps are at most `reach` apart, minus infinity elsewhere: `[1, 1, t, t]`.
-fn band(t: usize, reach: usize, device: &Device) -> Tensor<4> {
-    let bias = |i: usize, j: usize| if i.abs_diff(j) <= reach { 0.0 } else { f32::NEG_INFINITY };
-    let values: Vec<f32> = (0..t).flat_map(|i| (0..t).map(move |j| bias(i, j))).collect();
-    Tensor::from_data(TensorData::new(values, [1, 1, t, t]), device)
+    fn global(&self, q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &Mask, rng: Option<&mut dyn Rng>) -> Tensor<4> {
+        let logits = q.matmul(k.transpose()); // [b, heads, t, t]
+        let logits = match mask.all() {
+            true => logits,
+            false => logits.clone().mask_fill(mask.padding(&logits.device()), f32::NEG_INFINITY),
+        };
+        drop_elements(activation::softmax(logits, 3), self.attention_dropout, rng).matmul(v)
+    }
+
+    fn local(
+        &self,
+        q: Tensor<4>,
+        k: Tensor<4>,
+        v: Tensor<4>,
+        mask: &Mask,
+        band: Band,
+        rng: Option<&mut dyn Rng>,
+    ) -> Tensor<4> {
+        let bias = band.bias(mask, &q.device());
+        let logits = band.queries(q).matmul(band.keys(k).transpose()) + bias; // [b, heads, n, q, k]
+        let weights = drop_elements(activation::softmax(logits, 4), self.attention_dropout, rng);
+        band.joined(weights.matmul(band.keys(v)))
+    }
 }

@@ -76,8 +76,7 @@ impl TransformerBlock {
         let x = self.skipped(x, &mask) + attended;
 
         let mixed = self.mix(x.clone(), rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-        let mixed = if mask.all() { mixed } else { mixed.clone() * mask.tensor(&mixed.device()) };
-        (x + branch(&self.drop_path_mlp, mixed, rng), mask)
+        (x + branch(&self.drop_path_mlp, mask.cover(mixed), rng), mask)
     }
 
     /// `attn(ln1(x))` and its mask: see [`MaskedAttention::forward`].
@@ -100,6 +99,6 @@ impl TransformerBlock {
 
     fn skipped(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
         let skip = if self.stride == 1 { x } else { max_pool(x, self.stride) };
-        if mask.all() { skip } else { skip.clone() * mask.tensor(&skip.device()) }
+        mask.cover(skip)
     }
 }

@@ -4,6 +4,7 @@
 //! Reference: <https://arxiv.org/abs/2202.07925>; OpenTAD `actionformer.py` (differences: `docs/DIFFERENCES.md`).
 
 mod attention;
+mod band;
 mod block;
 mod config;
 mod head;

@@ -104,6 +104,8 @@ impl TriDet {
     }
 
     /// Every class at every point as a segment in grid steps: see [`decode_points`]. Points without video have score 0.
+    ///
+    /// Differs from OpenTAD, whose TriDet takes no notice of the configured threshold and number.
     pub fn decode(&self, predictions: &Predictions, config: &DecodeConfig) -> Vec<Vec<Segment>> {
         let Predictions { output, points, valid } = predictions;
         let [b, count, classes] = output.logits.dims();

@@ -73,14 +73,13 @@ impl Projection {
 
     /// What the first block reads. `[b, t, features] -> [b, t, c]`.
     pub fn embed(&self, x: Tensor<3>, mask: &Mask, rng: Option<&mut dyn Rng>) -> Tensor<3> {
-        let device = x.device();
-        let valid = mask.tensor(&device);
         let x = add_noise(x, self.input_noise, rng);
-        let x = self.embed.iter().fold(x, |x, conv| conv.forward(x, &valid));
+        let x = self.embed.iter().fold(x, |x, conv| conv.forward(x, mask));
         match self.absolute_positions {
             true => {
-                let [_, t, c] = x.dims();
-                x + positions([t, c], self.max_seq_len, &device) * valid
+                let [b, t, c] = x.dims();
+                let positions = mask.cover(positions([t, c], self.max_seq_len, &x.device()).expand([b, t, c]));
+                x + positions
             }
             false => x,
         }

@@ -104,8 +104,7 @@ impl SgpBlock {
         let x = self.downsampled(x);
         let mask = strided(mask, self.stride);
         let perceived = self.perceive(self.ln.forward(x.clone()));
-        let skip = if mask.all() { x.clone() } else { x.clone() * mask.tensor(&x.device()) };
-        let x = skip + branch(&self.drop_path_out, perceived, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
+        let x = mask.cover(x) + branch(&self.drop_path_out, perceived, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
         let mixed = self.mix(self.gn.forward(x.clone()));
         (x + branch(&self.drop_path_mlp, mixed, rng), mask)
     }
@@ -113,10 +112,10 @@ impl SgpBlock {
     /// The same without random draws, in parts.
     pub fn parts(&self, x: Tensor<3>, mask: &Mask) -> SgpParts {
         let x = self.downsampled(x);
-        let valid = strided(mask, self.stride).tensor(&x.device());
+        let mask = strided(mask, self.stride);
         let z = self.ln.forward(x.clone());
         let (psi, convkw) = (self.psi.forward(z.clone()), self.convkw.forward(z.clone()));
-        let gn = self.gn.forward(x * valid + branch(&self.drop_path_out, self.perceive(z), None));
+        let gn = self.gn.forward(mask.cover(x) + branch(&self.drop_path_out, self.perceive(z), None));
         SgpParts { psi, convkw, mlp: self.mix(gn.clone()), gn }
     }
 

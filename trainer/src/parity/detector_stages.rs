@@ -5,7 +5,7 @@ use adatad_detector::conv::ConvModule;
 use adatad_detector::mask::Mask;
 use adatad_detector::tridet::TriDet;
 use adatad_detector::{Detector, levels::Neck};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::fixture::Fixture;
 use super::score::Score;
@@ -29,8 +29,8 @@ pub(super) fn check(
     let x = Tensor::cat(vec![features.permute([0, 2, 1]), padding], 1);
     let mask = mask.padded(steps);
     let found = match detector {
-        Detector::ActionFormer(detector) => actionformer(detector, x, mask, &device),
-        Detector::TriDet(detector) => tridet(detector, x, mask, &device),
+        Detector::ActionFormer(detector) => actionformer(detector, x, mask),
+        Detector::TriDet(detector) => tridet(detector, x, mask),
         Detector::Gtad(_) => Vec::new(), // its stages are compared with the rest of it
     };
     for (name, x) in found {
@@ -42,9 +42,9 @@ pub(super) fn check(
     Ok(())
 }
 
-fn actionformer(detector: &ActionFormer, x: Tensor<3>, mut mask: Mask, device: &Device) -> Stages {
+fn actionformer(detector: &ActionFormer, x: Tensor<3>, mut mask: Mask) -> Stages {
     let projection = &detector.projection;
-    let mut found = embed(&projection.embed, x.clone(), &mask, device);
+    let mut found = embed(&projection.embed, x.clone(), &mask);
     let mut x = projection.embed(x, &mask, None);
     let (mut levels, mut masks) = (Vec::new(), Vec::new());
     let stem = projection.stem.iter().enumerate().map(|(i, block)| (format!("projection.stem.{i}"), block));
@@ -66,9 +66,9 @@ fn actionformer(detector: &ActionFormer, x: Tensor<3>, mut mask: Mask, device: &
     found
 }
 
-fn tridet(detector: &TriDet, x: Tensor<3>, mut mask: Mask, device: &Device) -> Stages {
+fn tridet(detector: &TriDet, x: Tensor<3>, mut mask: Mask) -> Stages {
     let projection = &detector.projection;
-    let mut found = embed(&projection.embed, x.clone(), &mask, device);
+    let mut found = embed(&projection.embed, x.clone(), &mask);
     let mut x = projection.embed(x, &mask, None);
     let (mut levels, mut masks) = (Vec::new(), Vec::new());
     let stem = projection.stem.iter().enumerate().map(|(i, block)| (format!("projection.stem.{i}"), block));
@@ -93,11 +93,10 @@ fn tridet(detector: &TriDet, x: Tensor<3>, mut mask: Mask, device: &Device) -> S
     found
 }
 
-fn embed(convs: &[ConvModule], mut x: Tensor<3>, mask: &Mask, device: &Device) -> Stages {
-    let valid = mask.tensor(device);
+fn embed(convs: &[ConvModule], mut x: Tensor<3>, mask: &Mask) -> Stages {
     let mut found = Stages::new();
     for (i, conv) in convs.iter().enumerate() {
-        x = conv.forward(x, &valid);
+        x = conv.forward(x, mask);
         found.push((format!("projection.embed.{i}"), x.clone()));
     }
     found
