@@ -203,9 +203,8 @@ impl Cost<'_> {
     /// The choice that needs least memory.
     pub fn smallest(&self, form: &Keep) -> (Keep, Need) {
         let all = self.choices(form);
-        let by_size = |(_, a): &(Keep, Need), (_, b): &(Keep, Need)| {
-            a.total().cmp(&b.total()).then(a.again.total_cmp(&b.again))
-        };
+        let by_size =
+            |(_, a): &(Keep, Need), (_, b): &(Keep, Need)| a.total().cmp(&b.total()).then(a.again.total_cmp(&b.again));
         match all.into_iter().min_by(by_size) {
             Some(smallest) => smallest,
             None => unreachable!("there is always a choice"),

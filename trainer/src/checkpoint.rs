@@ -94,7 +94,8 @@ pub fn save(folder: &Path, state: &State<'_>, mut progress: Progress) -> Result<
     let average = state.average.weights.iter().map(|(path, tensor)| (path.clone(), tensor.clone()));
     write_tensors(&fresh.join(AVERAGE), average)?;
     let moments = state.moments.iter().flat_map(|(path, moments)| match moments {
-        Moments::Adam(AdamWState { momentum: AdaptiveMomentumState { moment_1, moment_2, .. } }) => {
+        Moments::Adam(state) => {
+            let AdaptiveMomentumState { moment_1, moment_2, .. } = &state.momentum;
             vec![(format!("{path}#1"), moment_1.clone()), (format!("{path}#2"), moment_2.clone())]
         }
         Moments::Velocity(velocity) => vec![(format!("{path}#velocity"), velocity.clone())],

@@ -24,6 +24,7 @@ pub enum Rule {
 
 /// What a rule remembers of a parameter, flat.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "all parameters of a run have the same rule")]
 pub enum Moments {
     /// Running means of gradient and squared gradient.
     Adam(AdamWState<1>),

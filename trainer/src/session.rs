@@ -153,7 +153,7 @@ impl Session<'_> {
         let watch = Watch { stop: self.stop, observer: self.observer };
         let model = self.model(classes.len())?;
         let parameters = model.parameters();
-let plan = self.step_plan(classes.len(), resume)?;
+        let plan = self.step_plan(classes.len(), resume)?;
         let trained = train(self.config, model, &data, self.folder, resume, &plan, self.device, watch)?;
         drop(data);
         weights::save(&trained.model, &self.folder.weights())?;

@@ -19,7 +19,7 @@ use crate::model::{AdaTad, FeatureSource, ModelConfig};
 use crate::optim::{Optimizer, OptimizerConfig};
 use crate::plan::{Plan, Shown};
 use crate::rule::Rule;
-use crate::source::{Sample, Shown};
+use crate::source::{self, Sample};
 use crate::step::{self, StepPlan, StepSeed};
 
 /// Classes of THUMOS14.
@@ -77,7 +77,8 @@ impl Trial {
         let (vit, detector) = (self.preset.config(), self.model().detector);
         let shown = Shown { frames: self.frames, pixels: self.pixels };
         let plan = Plan::of_model(&self.model(), shown, device);
-        Shape { backbone: Some((&vit, &self.adapter)), detector: &detector, steps: self.steps(), shown, plan }.choose(budget)
+        Shape { backbone: Some((&vit, &self.adapter)), detector: &detector, steps: self.steps(), shown, plan }
+            .choose(budget)
     }
 
     fn steps(&self) -> usize {
@@ -172,6 +173,6 @@ impl Ready {
             truth: (0..4).map(action).collect(),
         };
         // Moved, not copied: as in training, they are in memory once.
-        Sample { shown: Shown::Frames(std::mem::take(&mut self.frames)), window }
+        Sample { shown: source::Shown::Frames(std::mem::take(&mut self.frames)), window }
     }
 }

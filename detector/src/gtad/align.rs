@@ -10,7 +10,7 @@
 
 use burn::tensor::{FloatDType, Tensor, TensorData, assert_shape, f16};
 
-use super::half::half_precision;
+use super::half::{half_precision, wide};
 
 /// A stretch of time in one window.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -131,7 +131,7 @@ impl Align1d {
                 taps.iter().for_each(|tap| row[stretch.window * t + tap.step] = tap.weight);
             }
         }
-        let wide = if device.supports_dtype(FloatDType::F64) { FloatDType::F64 } else { FloatDType::F32 };
+        let wide = wide(&device);
         let matrix = Tensor::<2>::from_data(TensorData::new(matrix, [n * self.bins, b * t]), (&device, wide.into()));
         let pooled = matrix.matmul(half_precision(x).cast(wide).reshape([b * t, c])).cast(FloatDType::F32);
         let pooled = pooled.reshape([n, self.bins, c]);

@@ -120,13 +120,14 @@ impl Bands {
     /// - `rows`: `[b, t * r, o]`, the rows of the first pooling and then those of the second
     /// - returns: `[b, d, t, o]`
     pub(super) fn forward(&self, rows: Tensor<3>) -> Tensor<4> {
-        let ([b, _, o], device) = (rows.dims(), rows.device());
+        let ([b, _, o], device, float) = (rows.dims(), rows.device(), rows.dtype());
         let ProposalMap { durations, steps } = self.map;
         let tiles = steps.div_ceil(TILE);
         let group = |group: &Group| {
             let (count, j) = (group.durations * tiles, group.reach);
             let chosen = Tensor::<1, Int>::from_data(TensorData::new(group.rows.clone(), [count * j]), &device);
-            let weights = Tensor::from_data(TensorData::new(group.weights.clone(), [1, count, TILE, j]), &device);
+            let weights = TensorData::new(group.weights.clone(), [1, count, TILE, j]);
+            let weights = Tensor::from_data(weights, (&device, float));
             let chosen = rows.clone().select(1, chosen).reshape([b, count, j, o]);
             let pooled = weights.matmul(chosen).reshape([b, group.durations, tiles * TILE, o]);
             pooled.narrow(2, 0, steps)
@@ -140,7 +141,7 @@ impl Bands {
 
     /// What the cells beyond the window hold, and 0 within it: `[b, d, t, o]`.
     fn beyond(&self, rows: Tensor<3>, [durations, steps]: [usize; 2], device: &Device) -> Tensor<4> {
-        let [b, _, o] = rows.dims();
+        let ([b, _, o], float) = (rows.dims(), rows.dtype());
         let j = self.beyond.rows.len();
         let chosen: Vec<i32> = self.beyond.rows.iter().map(|&row| row as i32).collect();
         let mut weights = vec![0f32; j];
@@ -148,8 +149,8 @@ impl Bands {
         let mut outside = vec![1f32; self.map.cells()];
         self.map.valid().for_each(|(cell, _)| outside[cell] = 0.0);
         let chosen = rows.select(1, Tensor::<1, Int>::from_data(TensorData::new(chosen, [j]), device)); // [b, j, o]
-        let weights = Tensor::<3>::from_data(TensorData::new(weights, [1, 1, j]), device);
-        let outside = Tensor::<4>::from_data(TensorData::new(outside, [1, durations, steps, 1]), device);
+        let weights = Tensor::<3>::from_data(TensorData::new(weights, [1, 1, j]), (device, float));
+        let outside = Tensor::<4>::from_data(TensorData::new(outside, [1, durations, steps, 1]), (device, float));
         weights.matmul(chosen).reshape([b, 1, 1, o]) * outside
     }
 }

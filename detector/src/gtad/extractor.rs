@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation, assert_shape};
+use burn::tensor::{Device, FloatDType, Tensor, activation, assert_shape};
 use rand_core::Rng;
 
 use super::bands::Bands;
 use super::config::GtadConfig;
 use super::conv::PointwiseConv;
 use super::graph::{GcNext, nearest};
-use super::half::half_precision;
+use super::half::{half_precision, wide};
 use super::proposals::ProposalMap;
 
 /// From features of a window to features of all its proposals.
@@ -61,16 +61,17 @@ impl Extractor {
         let matrix = self.conv2d.matrix(); // [o, c * r]
         let o = matrix.dims()[0];
         let weight = matrix.reshape([o, c, bins]);
+        let wide = wide(&x.device());
         let projected = |x: Tensor<3>, first: usize, bins: usize| {
             let weight = weight.clone().narrow(2, first, bins).permute([1, 2, 0]).reshape([c, bins * o]);
-            let rows = half_precision(x).reshape([b * t, c]).matmul(weight); // [b*t, r*o]
+            let rows = half_precision(x).cast(wide).reshape([b * t, c]).matmul(weight.cast(wide)); // [b*t, r*o]
             rows.reshape([b, t * bins, o])
         };
         let edges = nearest(x.clone(), self.neighbours);
         let context = edges.follow(x.clone()).mean_dim(2).reshape([b, t, c]);
         let inner = projected(x, 0, self.roi_bins);
         let context = projected(context, self.roi_bins, self.context_bins);
-        let pooled = self.bands.forward(Tensor::cat(vec![inner, context], 1));
+        let pooled = self.bands.forward(Tensor::cat(vec![inner, context], 1)).cast(FloatDType::F32);
         let y = activation::relu(pooled + self.conv2d.bias.val().reshape([1, 1, 1, o]));
         let durations = y.dims()[1];
         assert_shape!(y, [b, durations, t, o]);

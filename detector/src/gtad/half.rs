@@ -1,6 +1,6 @@
-//! Rounding to 16 bits and back.
+//! The precision of aligned pooling: numbers of 16 bits, computed with in 64.
 
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 /// Rounds to the nearest number of 16 bits; the gradient is rounded in the same way on its way back.
 ///
@@ -12,6 +12,12 @@ pub(super) fn half_precision<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     }
     let rounded = by_arithmetic(x.clone().detach());
     x.clone() + (rounded - x.detach())
+}
+
+/// The type in which pooling is computed: 64 bits, as in the reference, where the device has them. Its gradient is a sum over
+/// thousands of proposals that is rounded to 16 bits at last, so that small errors become large ones.
+pub(super) fn wide(device: &Device) -> FloatDType {
+    if device.supports_dtype(FloatDType::F64) { FloatDType::F64 } else { FloatDType::F32 }
 }
 
 /// The nearest number of 16 bits, up to ties, by adding what pushes the lower digits out.
@@ -27,7 +33,7 @@ fn by_arithmetic<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{Device, f16};
+    use burn::tensor::f16;
 
     fn values() -> Vec<f32> {
         let values = (0..2000).map(|i| (i as f32 - 1000.0) * 0.001_37 + 1e-5 * (i as f32).sin());

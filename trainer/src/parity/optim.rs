@@ -149,7 +149,7 @@ fn averages(tensors: &Tensors, device: &Device, score: &mut Score) -> Result<(),
     let decays: BTreeSet<&str> =
         tensors.under("ema").filter_map(|name| name.split_once(".0.")).map(|(d, _)| d).collect();
     for decay in decays {
-        let keep: f64 = decay.parse().map_err(|_| Unusable(format!("`ema{decay}`: no decay")))?;
+        let keep: f64 = decay.parse().map_err(|error| Unusable(format!("`ema{decay}`: no decay: {error}")))?;
         let start = format!("ema{decay}.0.");
         for name in tensors.under(&start) {
             let first = tensors.get(&format!("{start}{name}"))?.clone();
