@@ -17,6 +17,9 @@ pub struct Keep {
     /// Lower down it is one more each time: when a stretch is computed again, nothing is kept any more of those above it,
     /// so that there is room for one more.
     pub every: usize,
+    /// Of blocks that are computed again, the inputs of so many are held at once. A longer stretch is computed once more
+    /// for its lower part, after its upper one has been dealt with.
+    pub held: usize,
     /// Whether block inputs are rounded to bf16: half the memory. The forward pass goes on with the rounded ones, so that
     /// what is computed again is the same.
     pub half: bool,
@@ -42,7 +45,7 @@ pub(crate) enum Role {
 impl Keep {
     /// Every block's input: the usual choice, each block is computed twice.
     pub fn inputs() -> Self {
-        Self { traced: 0, every: 1, half: false, spill: None, clips_at_once: 1 }
+        Self { traced: 0, every: 1, held: usize::MAX, half: false, spill: None, clips_at_once: 1 }
     }
 
     /// All that any backward pass needs: nothing is computed twice.

@@ -66,7 +66,7 @@ impl AdaptedBackbone {
         if keep.every == 1 {
             for (rung, input) in inputs.into_iter().enumerate() {
                 let Some(input) = input else { unreachable!("each rung's input was kept") };
-                input.take()?.into_iter().enumerate().for_each(|(piece, read)| each(rung, piece, read));
+                input.load()?.into_iter().enumerate().for_each(|(piece, read)| each(rung, piece, read));
             }
         } else {
             for piece in 0..clips.pieces.len() {

@@ -17,7 +17,7 @@ mod tia_backward;
 pub use adapted::{AdaptedBackbone, clips};
 pub use config::{AdapterConfig, AdapterConfigError, Representation, TuningMode};
 pub use keep::Keep;
-pub use memory::{Cost, Need, TooSmall};
+pub use memory::{Cost, Need};
 pub use resample::{linear_matrix, resample};
 pub use schedule::Kept;
 pub use store::SpillError;

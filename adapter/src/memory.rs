@@ -143,7 +143,11 @@ impl Cost<'_> {
         for (blocks, own) in stretches.iter().rev() {
             // Loaded from a file or widened from bf16, a head is in memory on top of what is kept of the others.
             let loaded = if self.stored(keep) == wide { 0 } else { wide };
-            let again = (*blocks as u64 - 1) * (wide + narrow);
+            let held = (*blocks).min(keep.held) as u64;
+            // Of a stretch that is longer than what is held, the lower part's head stays below, and the upper part's is one
+            // more.
+            let split = if *blocks > keep.held { wide + narrow } else { 0 };
+            let again = (held - 1) * (wide + narrow) + split;
             let at_adapter = 3 * narrow + self.places_work();
             let at_block = 2 * narrow + self.backward_work(keep);
             fullest = fullest.max(left + loaded + again + above + wide + at_adapter.max(at_block));
@@ -161,6 +165,7 @@ impl Cost<'_> {
         // Of the last block of a stretch nothing is computed before its backward pass begins. What the adapter read is
         // found from the block above, but for the last of a stretch and after rounding.
         let whole = if keep.half { 1.0 } else { 0.75 };
+        let between = if keep.held < keep.every { 1.5 * between } else { between };
         between + (heads + between - idle).max(0.0) * whole
     }
 
@@ -176,48 +181,15 @@ impl Cost<'_> {
     }
 }
 
-/// No choice fits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the least that any choice of what to keep needs is {} MiB, and {} MiB are there", needed >> 20, budget >> 20)]
-pub struct TooSmall {
-    /// Bytes that the smallest choice needs.
-    pub needed: u64,
-    /// Bytes there are.
-    pub budget: u64,
-}
-
 impl Cost<'_> {
-    /// The fastest choice that fits into `budget` bytes beside what `form` fixes: how inputs are stored, and how many
-    /// clips are taken at once.
-    ///
-    /// # Errors
-    ///
-    /// None fits; the error says how much would.
-    pub fn choose(&self, budget: u64, form: &Keep) -> Result<(Keep, Need), TooSmall> {
-        let all = self.choices(form);
-        let fits = all.iter().filter(|(_, need)| need.total() <= budget);
-        let fastest = fits.min_by(|(_, a), (_, b)| a.again.total_cmp(&b.again).then(a.total().cmp(&b.total())));
-        fastest.cloned().ok_or_else(|| TooSmall { needed: self.smallest(form).1.total(), budget })
-    }
-
-    /// The choice that needs least memory.
-    pub fn smallest(&self, form: &Keep) -> (Keep, Need) {
-        let all = self.choices(form);
-        let by_size =
-            |(_, a): &(Keep, Need), (_, b): &(Keep, Need)| a.total().cmp(&b.total()).then(a.again.total_cmp(&b.again));
-        match all.into_iter().min_by(by_size) {
-            Some(smallest) => smallest,
-            None => unreachable!("there is always a choice"),
-        }
-    }
-
-    /// All choices worth looking at.
-    fn choices(&self, form: &Keep) -> Vec<(Keep, Need)> {
+    /// All choices worth looking at, with what each needs.
+    pub fn choices(&self, form: &Keep) -> Vec<(Keep, Need)> {
         let depth = self.vit.depth;
         let everything = Keep { traced: usize::MAX, every: 1, ..form.clone() };
         let traces = (0..depth).map(|traced| Keep { traced, every: 1, ..form.clone() });
         let sparser = (2..=depth).map(|every| Keep { traced: 0, every, ..form.clone() });
-        let all = std::iter::once(everything).chain(traces).chain(sparser);
+        let split = (2..=depth).map(|every| Keep { traced: 0, every, held: every.div_ceil(2), ..form.clone() });
+        let all = std::iter::once(everything).chain(traces).chain(sparser).chain(split);
         all.map(|keep| (self.need(&keep), keep)).map(|(need, keep)| (keep, need)).collect()
     }
 }
@@ -241,28 +213,16 @@ mod tests {
     }
 
     #[test]
-    fn more_memory_is_never_slower() {
+    fn what_needs_less_memory_computes_more() {
         let (vit, adapter) = (Preset::VideomaeS.config(), AdapterConfig::tia());
-        let cost = cost(&vit, &adapter, 768);
-        let (smallest, need) = cost.smallest(&Keep::inputs());
-        assert!(smallest.every > 1);
-        let mut last = f64::INFINITY;
-        for mib in (need.total() / MIB + 1..12_000).step_by(200) {
-            let (_, chosen) = cost.choose(mib * MIB, &Keep::inputs()).unwrap();
-            assert!(chosen.total() <= mib * MIB && chosen.again <= last);
-            last = chosen.again;
-        }
-        assert_eq!(last, 0.0, "with 12 GiB nothing is computed twice");
-    }
-
-    #[test]
-    fn too_little_memory_says_how_much_would_do() {
-        let (vit, adapter) = (Preset::VideomaeS.config(), AdapterConfig::tia());
-        let cost = cost(&vit, &adapter, 768);
-        let error = cost.choose(100 * MIB, &Keep::inputs()).unwrap_err();
-        assert_eq!(error.budget, 100 * MIB);
-        assert!(cost.choose(error.needed, &Keep::inputs()).is_ok());
-        assert!(error.to_string().contains("100 MiB"), "{error}");
+        let choices = cost(&vit, &adapter, 768).choices(&Keep::inputs());
+        let (_, everything) = choices[0];
+        assert_eq!(everything.again, 0.0);
+        assert!(choices.iter().all(|(_, need)| need.kept <= everything.kept));
+        let inputs = choices.iter().find(|(keep, _)| *keep == Keep::inputs()).unwrap().1;
+        let least = choices.iter().map(|(_, need)| need.total()).min().unwrap();
+        assert!(least < inputs.total() && inputs.total() < everything.total());
+        assert!(least < 700 * MIB, "{} MiB", least / MIB);
     }
 
     #[test]

@@ -284,14 +284,11 @@ impl Back<'_> {
             let Some(head) = blocks.iter().rposition(|block| block.input.is_some()) else {
                 unreachable!("the lowest block that learns is kept")
             };
-            let segment = self.refill(head, blocks.split_off(head))?;
-            if segment.len() > 1 {
-                // Its memory is needed more by what has just been computed again.
+            if blocks.len() - head > 1 {
+                // Its memory is needed more by what is about to be computed again.
                 above = None;
             }
-            for (at, ready) in segment.into_iter().enumerate().rev() {
-                (grad, above) = self.block(head + at, ready, above, grad, gradients);
-            }
+            (grad, above) = self.stretch(head, blocks.split_off(head), above, grad, gradients)?;
         }
         if self.model.backbone_learns {
             let embed = &self.model.vit.patch_embed;
@@ -307,6 +304,61 @@ impl Back<'_> {
         !self.model.backbone_learns && self.model.first_learning() == Some(block)
     }
 
+    /// Backward through blocks from `head` on, of which the first one's input is kept. Returns what [`block`](Self::block)
+    /// does.
+    fn stretch(
+        &self,
+        head: usize,
+        mut kept: Vec<KeptBlock>,
+        mut above: Option<Pieces>,
+        mut grad: Pieces,
+        gradients: &mut Gradients,
+    ) -> Result<(Pieces, Option<Pieces>), SpillError> {
+        let held = self.keep.held.max(1);
+        if kept.len() > held {
+            let lower = kept.len() - held.min(kept.len().div_ceil(2));
+            let mut upper = kept.split_off(lower);
+            let (input, down) = self.pass(head, &kept)?;
+            if let (Some(first), Some(last)) = (upper.first_mut(), kept.last_mut()) {
+                (first.input, last.down) = (Some(Stored::Memory(input)), down);
+            }
+            (grad, _) = self.stretch(head + lower, upper, above, grad, gradients)?;
+            return self.stretch(head, kept, None, grad, gradients);
+        }
+        for (at, ready) in self.refill(head, kept)?.into_iter().enumerate().rev() {
+            (grad, above) = self.block(head + at, ready, above, grad, gradients);
+        }
+        Ok((grad, above))
+    }
+
+    /// What the block above these reads, and what `down_proj` of the last of them says.
+    fn pass(&self, head: usize, kept: &[KeptBlock]) -> Result<(Pieces, Option<Tensor<3>>), SpillError> {
+        let Some(input) = kept.first().and_then(|block| block.input.as_ref()) else {
+            unreachable!("the first of a stretch is kept")
+        };
+        let (mut x, mut down) = (input.load()?, None);
+        for i in head..head + kept.len() {
+            (x, down) = self.again(i, x);
+        }
+        Ok((x, down))
+    }
+
+    /// Block `i` and its adapter, from what the block read: what the one above reads, and what `down_proj` says.
+    fn again(&self, i: usize, input: Pieces) -> (Pieces, Option<Tensor<3>>) {
+        let v = if self.below_is_idle(i) { input } else { self.forward(i, input) };
+        let (said, down) = match self.model.adapter(i) {
+            Some(adapter) => {
+                let down = down(adapter, &v);
+                (add(adapter, v, down.clone(), self.clips), Some(down))
+            }
+            None => (v, None),
+        };
+        match self.keep.half {
+            true => (said.into_iter().map(|x| x.cast(DType::BF16).cast(DType::F32)).collect(), down),
+            false => (said, down),
+        }
+    }
+
     /// Computes again what was not kept of blocks from `head` on.
     fn refill(&self, head: usize, kept: Vec<KeptBlock>) -> Result<Vec<Ready>, SpillError> {
         let count = kept.len();
@@ -315,34 +367,23 @@ impl Back<'_> {
         for (at, KeptBlock { input, trace, mut down }) in kept.into_iter().enumerate() {
             let i = head + at;
             let input = match (input, next.take()) {
-                (Some(input), _) => input.take()?,
+                (Some(input), _) => input.load()?,
                 (None, Some(x)) => x,
                 (None, None) => unreachable!("a block is computed again from the one below it"),
             };
-            let is_last = at + 1 == count;
-            if !is_last {
-                let v = if self.below_is_idle(i) { input.clone() } else { self.forward(i, &input) };
-                let said = match self.model.adapter(i) {
-                    Some(adapter) => {
-                        let down = down.insert(self::down(adapter, &v));
-                        add(adapter, v, down.clone(), self.clips)
-                    }
-                    None => v,
-                };
-                next = Some(match self.keep.half {
-                    true => said.into_iter().map(|x| x.cast(DType::BF16).cast(DType::F32)).collect(),
-                    false => said,
-                });
+            if at + 1 < count {
+                let (said, again) = self.again(i, input.clone());
+                (next, down) = (Some(said), again);
             }
             ready.push(Ready { input, trace, down });
         }
         Ok(ready)
     }
 
-    fn forward(&self, i: usize, input: &Pieces) -> Pieces {
+    fn forward(&self, i: usize, input: Pieces) -> Pieces {
         let block = &self.model.vit.blocks[i];
-        let pieces = input.iter().zip(&self.clips.pieces);
-        pieces.map(|(x, piece)| block.forward(x.clone(), &self.draws[i].of(piece.clone()))).collect()
+        let pieces = input.into_iter().zip(&self.clips.pieces);
+        pieces.map(|(x, piece)| block.forward(x, &self.draws[i].of(piece.clone()))).collect()
     }
 
     /// Through block `i` and its adapter. `above` is what the block above read, where it is known to the last digit.

@@ -46,19 +46,19 @@ impl Stored {
     }
 
     /// What was kept, in f32.
-    pub(crate) fn take(self) -> Result<Pieces, SpillError> {
+    pub(crate) fn load(&self) -> Result<Pieces, SpillError> {
         let pieces = match self {
-            Self::Memory(pieces) => pieces,
+            Self::Memory(pieces) => pieces.clone(),
             Self::File { folder, file, shapes, dtype, device } => {
-                let read = read(file, &shapes, dtype, &device);
-                read.map_err(|source| SpillError { folder, source })?
+                let read = read(file, shapes, *dtype, device);
+                read.map_err(|source| SpillError { folder: folder.clone(), source })?
             }
         };
         Ok(pieces.into_iter().map(|piece| piece.cast(DType::F32)).collect())
     }
 }
 
-fn read(mut file: File, shapes: &[[usize; 3]], dtype: DType, device: &Device) -> io::Result<Pieces> {
+fn read(mut file: &File, shapes: &[[usize; 3]], dtype: DType, device: &Device) -> io::Result<Pieces> {
     file.seek(SeekFrom::Start(0))?;
     let piece = |shape: &[usize; 3]| {
         let mut bytes = vec![0; shape.iter().product::<usize>() * dtype.size()];

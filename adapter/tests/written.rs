@@ -117,7 +117,9 @@ fn keeps() -> Vec<Keep> {
         Keep { traced: 1, every: 2, clips_at_once: 3, ..inputs.clone() },
         inputs.clone(),
         Keep { every: 2, ..inputs.clone() },
-        Keep { every: 99, clips_at_once: 4, ..inputs },
+        Keep { every: 99, clips_at_once: 4, ..inputs.clone() },
+        Keep { every: 3, held: 2, ..inputs.clone() },
+        Keep { every: 3, held: 1, traced: 1, ..inputs },
     ]
 }
 

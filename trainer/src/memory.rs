@@ -1,6 +1,6 @@
 //! How much memory a training step needs, and which way of running it fits.
 
-use adatad_adapter::{AdapterConfig, Cost, Keep, Need, TooSmall};
+use adatad_adapter::{AdapterConfig, Cost, Keep, Need};
 use adatad_backbone::VitConfig;
 use adatad_detector::DetectorConfig;
 use serde::Serialize;
@@ -110,30 +110,21 @@ impl<'a> Shape<'a> {
             return Ok(self.chosen(budget.form.clone(), need, most));
         };
         let cost = Cost { vit, adapter, frames: self.shown.frames, pixels: self.shown.pixels };
-        let Some(bytes) = budget.bytes else {
-            let (keep, need) = cost.smallest(&budget.form);
-            return Ok(self.chosen(keep, need, 1));
-        };
-        let mut best: Option<(f64, Chosen)> = None;
-        let mut least = u64::MAX;
-        for at_once in (1..=most).rev() {
-            // What is the same whatever is kept, a detector's graph among it, which is there with what is kept.
-            let empty = self.chosen(budget.form.clone(), Need { kept: 0, working: 0, again: 0.0 }, at_once).memory;
-            let fixed = empty.total - empty.working;
-            let left = bytes.saturating_sub(fixed) / at_once as u64;
-            match cost.choose(left, &budget.form) {
-                Ok((keep, need)) => {
-                    let chosen = self.chosen(keep, need, at_once);
-                    let fits = chosen.memory.total <= bytes;
-                    least = least.min(chosen.memory.total);
-                    if fits && best.as_ref().is_none_or(|(again, _)| need.again < *again) {
-                        best = Some((need.again, chosen));
-                    }
-                }
-                Err(TooSmall { needed, .. }) => least = least.min(fixed + needed * at_once as u64),
+        let choices = cost.choices(&budget.form);
+        let ways = (1..=most).rev().flat_map(|at_once| choices.iter().map(move |(keep, need)| (at_once, keep, need)));
+        let ways = ways.map(|(at_once, keep, need)| (need.again, self.chosen(keep.clone(), *need, at_once)));
+        let size = |chosen: &Chosen| chosen.memory.total;
+        let smallest = || ways.clone().min_by(|(_, a), (_, b)| size(a).cmp(&size(b)));
+        let found = match budget.bytes {
+            None => smallest(),
+            Some(bytes) => {
+                let fitting = ways.clone().filter(|(_, chosen)| size(chosen) <= bytes);
+                fitting
+                    .min_by(|(a, x), (b, y)| a.total_cmp(b).then(y.plan.windows_at_once.cmp(&x.plan.windows_at_once)))
             }
-        }
-        best.map(|(_, chosen)| chosen).ok_or(DoesNotFit { needed: least, budget: bytes })
+        };
+        let least = || smallest().map_or(0, |(_, chosen)| size(&chosen));
+        found.map(|(_, chosen)| chosen).ok_or_else(|| DoesNotFit { needed: least(), budget: budget.bytes.unwrap_or(0) })
     }
 
     fn chosen(&self, keep: Keep, need: Need, at_once: usize) -> Chosen {
