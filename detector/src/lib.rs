@@ -10,7 +10,6 @@ pub mod decode;
 mod detector;
 pub mod diagnosis;
 mod error;
-pub mod external;
 pub mod gtad;
 pub mod levels;
 pub mod losses;

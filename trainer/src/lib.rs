@@ -32,5 +32,4 @@ pub mod summary;
 pub mod train;
 pub mod trial;
 pub mod usage;
-pub mod video_scores;
 pub mod weights;

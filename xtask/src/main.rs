@@ -33,7 +33,7 @@ const COMMAND: [(&str, &str); 8] = [
 /// Verbs that are done here.
 const OWN: [(&str, &str); 5] = [
     ("test [--backend B]", "Run all tests on a backend: flex (the others come with the test matrix)"),
-    ("bench [NAME]", "Run the criterion benches, or one of them"),
+    ("bench [NAME]", "Run the criterion benches, or one of them; `bench step`: one real training step"),
     ("tidy", "Check the rules of this repository"),
     ("check", "Everything CI runs, cheapest first"),
     ("help [VERB]", "This list, or the options of a verb"),

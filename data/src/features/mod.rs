@@ -15,13 +15,13 @@ mod standard;
 mod store;
 
 pub use error::{FeatureError, FeatureFault};
+pub(crate) use npy::NpyFile;
 pub use npy::Rows;
 pub use standard::{Standard, StandardError};
 pub use store::FeatureStore;
 
 use std::path::{Path, PathBuf};
 
-use npy::NpyFile;
 
 /// What is in the files of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

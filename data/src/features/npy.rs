@@ -28,7 +28,7 @@ pub struct Rows {
 
 /// An opened file whose header fits its length and the number of channels that is wanted.
 #[derive(Debug)]
-pub(super) struct NpyFile {
+pub(crate) struct NpyFile {
     reader: BufReader<File>,
     header: Header,
     /// Rows and channels.
@@ -37,7 +37,7 @@ pub(super) struct NpyFile {
 
 impl NpyFile {
     /// Reads the header. `channels` is what the file must have.
-    pub(super) fn open(path: &Path, channels: usize) -> Result<Self, FeatureError> {
+    pub(crate) fn open(path: &Path, channels: usize) -> Result<Self, FeatureError> {
         Self::opened(path, channels).map_err(|fault| FeatureError::at(path, fault))
     }
 
@@ -69,7 +69,7 @@ impl NpyFile {
     }
 
     /// Reads the numbers.
-    pub(super) fn rows(self, path: &Path) -> Result<Rows, FeatureError> {
+    pub(crate) fn rows(self, path: &Path) -> Result<Rows, FeatureError> {
         self.read().map_err(|fault| FeatureError::at(path, fault))
     }
 

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use adatad::config::RunConfig;
+use adatad::memory::{self, Budget, Chosen, Shape};
 use adatad::plan::{Plan as Cost, Shown};
-use adatad_adapter::AdapterConfig;
+use adatad::trial::Trial;
+use adatad_adapter::{AdapterConfig, Keep};
 use adatad_backbone::{Preset, VitConfig};
 use adatad_data::annotation::Annotations;
 use adatad_data::classes::ClassList;
@@ -12,9 +14,10 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::device::DeviceName;
+use super::size::{self, Size};
 use super::{Clock, Ending, say};
 
-/// Parameters, arithmetic and memory of the weights, before anything runs
+/// Parameters, arithmetic, memory by part, and what a training step keeps, before anything runs
 ///
 /// Without RUN.toml: of every published size, with a Temporal-Informative Adapter after each block.
 #[derive(clap::Args)]
@@ -37,6 +40,15 @@ pub(crate) struct Plan {
     /// What to compute on
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceName,
+    /// Memory to fit into [default: what is free]; `min` shows the smallest plan
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    memory: Option<Size>,
+    /// Keep block inputs in bf16
+    #[arg(long, conflicts_with = "run")]
+    half_inputs: bool,
+    /// Blocks that carry an adapter: this one and all above
+    #[arg(long, default_value_t = 0, conflicts_with = "run")]
+    from_block: usize,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -64,13 +76,15 @@ impl Plan {
         };
         let cost = Cost::of_run(&config, classes, &self.device.open());
         let input = Shown::of(&config);
+        let half = config.input.videos().is_some_and(|videos| videos.adapter.half_inputs);
+        let chosen = Shape::of(&config, cost).choose(&self.budget(half, config.schedule.batch))?;
         if self.json {
-            let mut result = as_json(&cost);
+            let mut result = as_json(&cost, &chosen);
             result["input"] = json!(input);
             result["classes"] = json!(classes);
             clock.print(result);
         } else {
-            let Cost { params, flops, memory } = cost;
+            let Cost { params, flops, .. } = cost;
             say(&format!("parameters     {:>14}", grouped(params.total)));
             say(&format!("  frozen       {:>14}", grouped(params.frozen)));
             say(&format!("  adapters     {:>14}", grouped(params.adapters)));
@@ -79,8 +93,15 @@ impl Plan {
             say(&format!("one window     {:>14} frames of {} px", input.frames, input.pixels));
             say(&format!("  forward      {:>14} TFLOP (transformer and adapters)", tera(flops.forward)));
             say(&format!("  step         {:>14} TFLOP", tera(flops.step)));
-            say(&format!("weights        {:>14} MiB in f32", mebi(memory.weights)));
-            say(&format!("trained state  {:>14} MiB (gradients, moments, averages)", mebi(memory.trained_state)));
+            let Chosen { memory, name, plan } = chosen;
+            let windows = plan.windows_at_once;
+            say(&format!("a step keeps   {name}; {windows} of {} windows at once", config.schedule.batch));
+            say(&format!("memory         {:>14} MiB", mebi(memory.total)));
+            say(&format!("  weights      {:>14} MiB in f32", mebi(memory.weights)));
+            say(&format!("  trained state{:>14} MiB (gradients, moments, averages)", mebi(memory.trained_state)));
+            say(&format!("  frames       {:>14} MiB", mebi(memory.input)));
+            say(&format!("  kept         {:>14} MiB", mebi(memory.kept)));
+            say(&format!("  working      {:>14} MiB", mebi(memory.working)));
         }
         Ok(Ending::Done)
     }
@@ -92,24 +113,37 @@ impl Plan {
             anyhow::bail!("--frames {} is no multiple of {clip}; the nearest are {below} and {above}", self.frames);
         }
         let input = Shown { frames: self.frames, pixels: self.pixels };
-        let tia = AdapterConfig::tia();
         if let Some(preset) = Preset::ALL.into_iter().find(|preset| preset.config().patch > self.pixels) {
             let patch = preset.config().patch;
             anyhow::bail!("--pixels {} holds no patch of {}, which is {patch} px wide", self.pixels, preset.name());
         }
-        let costs = Preset::ALL.map(|preset| (preset, Cost::of_backbone(&preset.config(), &tia, input)));
+        let device = self.device.open();
+        let mut rows = Vec::new();
+        for preset in Preset::ALL {
+            let config = preset.config();
+            let blocks = (self.from_block > 0).then(|| (self.from_block..config.depth).collect());
+            let adapter = AdapterConfig { blocks, half_inputs: self.half_inputs, ..AdapterConfig::tia() };
+            adapter.check(config.width, config.depth)?;
+            let trial = Trial { preset, adapter, frames: self.frames, pixels: self.pixels };
+            let cost = Cost::of_backbone(&config, &trial.adapter, input);
+            // What does not fit is told with what would.
+            let chosen = trial.choose(&self.budget(self.half_inputs, 1), &device);
+            let smallest = trial.choose(&Budget { bytes: None, ..self.budget(self.half_inputs, 1) }, &device)?;
+            rows.push((preset, cost, chosen, smallest));
+        }
         if self.json {
-            let presets = costs.map(|(preset, cost)| {
-                let mut result = as_json(&cost);
+            let presets = rows.iter().map(|(preset, cost, chosen, smallest)| {
+                let mut result = as_json(cost, chosen.as_ref().unwrap_or(smallest));
                 result["preset"] = json!(preset.name());
+                result["fits"] = json!(chosen.is_ok());
                 result
             });
-            clock.print(json!({ "input": input, "presets": presets }));
+            clock.print(json!({ "input": input, "presets": presets.collect::<Vec<_>>() }));
             return Ok(Ending::Done);
         }
-        say(&format!("{} frames of {} px, a TIA after each block, no detector", input.frames, input.pixels));
+        say(&format!("{} frames of {} px, a TIA after each block", input.frames, input.pixels));
         say("                     total        frozen    adapters    TFLOP forward    TFLOP step    weights, f32");
-        for (preset, Cost { params, flops, memory }) in costs {
+        for (preset, Cost { params, flops, memory }, ..) in &rows {
             say(&format!(
                 "{:<14}{:>13} {:>13} {:>11} {:>16} {:>13} {:>11} MiB",
                 preset.name(),
@@ -121,12 +155,43 @@ impl Plan {
                 mebi(memory.weights)
             ));
         }
+        say("\na training step with ActionFormer (THUMOS), MiB");
+        say("                  weights  trained state   kept   working    total  keeps");
+        for (preset, _, chosen, smallest) in &rows {
+            let Chosen { memory, name, .. } = chosen.as_ref().unwrap_or(smallest);
+            say(&format!(
+                "{:<14}{:>11} {:>14} {:>6} {:>9} {:>8}  {name}{}",
+                preset.name(),
+                mebi(memory.weights),
+                mebi(memory.trained_state),
+                mebi(memory.kept),
+                mebi(memory.working),
+                mebi(memory.total),
+                if chosen.is_err() { " (the smallest; does not fit)" } else { "" }
+            ));
+        }
         Ok(Ending::Done)
+    }
+
+    fn budget(&self, half: bool, batch: usize) -> Budget {
+        Budget {
+            bytes: match self.memory {
+                Some(Size::Least) => None,
+                Some(Size::Bytes(bytes)) => Some(bytes),
+                None => Some(memory::free().unwrap_or(u64::MAX)),
+            },
+            form: Keep { half, ..Keep::inputs() },
+            batch,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
     }
 }
 
-fn as_json(cost: &Cost) -> Value {
-    json!({ "params": cost.params, "flops": cost.flops, "memory": cost.memory })
+fn as_json(cost: &Cost, chosen: &Chosen) -> Value {
+    json!({
+        "params": cost.params, "flops": cost.flops, "memory": chosen.memory, "keep": chosen.name, "fits": true,
+        "windows_at_once": chosen.plan.windows_at_once,
+    })
 }
 
 /// 1234567 as 1,234,567.

@@ -6,7 +6,8 @@ use adatad::dataset::grid;
 use adatad::model::AdaTad;
 use adatad::plan;
 use adatad::source::{Sample, Shown};
-use adatad::step::{StepSeed, gradients};
+use adatad::step::{StepPlan, StepSeed, gradients};
+use adatad_adapter::Keep;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::{FramePlan, Timing, Truth, Window};
 use adatad_detector::losses::LossNormalizer;
@@ -48,15 +49,16 @@ fn step(c: &mut Criterion) {
     let Batch { input, mask, .. } = Batch::of(sample(&config), &device);
     let mut group = c.benchmark_group("one window of the demonstration");
     group.sample_size(10);
-    group.bench_function("forward", |b| b.iter(|| plain.forward(input.clone(), &mask, None)));
+    group.bench_function("forward", |b| b.iter(|| plain.forward(input.clone(), &mask)));
 
     let device = device.autodiff();
     let trained = model(&device);
+    let plan = StepPlan { keep: Keep::everything(), windows_at_once: 1 };
     group.bench_function("forward and backward", |b| {
         b.iter(|| {
             let mut normalizer = LossNormalizer { value: 100.0, momentum: 0.9 };
             let seed = StepSeed { seed: 0, step: 0 };
-            gradients(&trained, vec![sample(&config)], &mut normalizer, seed, &device)
+            gradients(&trained, vec![sample(&config)], &mut normalizer, seed, &plan, &device)
         });
     });
     group.finish();

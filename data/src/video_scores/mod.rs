@@ -1,8 +1,10 @@
 //! Class scores of whole videos, made by a classifier elsewhere: what a detector without classes is given its classes by.
 //!
-//! A JSON file `{"results": {"VIDEO": [SCORE, ...]}, "class": ["NAME", ...]}` with one score per name; `classes` instead of
+//! A table of UntrimmedNet for THUMOS-14 (`.npy`), or a JSON file `{"results": {"VIDEO": [SCORE, ...]}, "class": ["NAME", ...]}` with one score per name; `classes` instead of
 //! `class`, and a list in a list instead of a list of scores, are understood, too. Source: OpenTAD
 //! `post_processing/classifier.py`, whose three JSON forms these are.
+
+mod untrimmed_net;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::classes::{ClassList, UnknownLabel};
+use crate::features::FeatureError;
 use crate::nearest::{nearest, suggestion};
 
 /// Scores of every video, in the order of a run's classes.
@@ -30,6 +33,9 @@ pub enum VideoScoresError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The table cannot be read.
+    #[error(transparent)]
+    Table(#[from] FeatureError),
     /// The file does not have the form described above.
     #[error("{}: {source}", path.display())]
     Form {
@@ -99,26 +105,13 @@ impl VideoScores {
     ///
     /// The file is not readable, or not what it has to be; a class of the run is missing in it.
     pub fn read(path: &Path, classes: &ClassList) -> Result<Self, VideoScoresError> {
+        if path.extension().is_some_and(|extension| extension == "npy") {
+            return untrimmed_net::read(path, classes);
+        }
         let bytes = std::fs::read(path).map_err(|source| VideoScoresError::Read { path: path.into(), source })?;
         let form = |source| VideoScoresError::Form { path: path.into(), source };
         let File { results, class: names } = serde_json::from_slice(&bytes).map_err(form)?;
-        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-        for (place, name) in names.iter().enumerate() {
-            if places.insert(name, place).is_some() {
-                return Err(VideoScoresError::Twice { path: path.into(), name: name.clone() });
-            }
-        }
-        let place = |label: &String| {
-            places.get(label.as_str()).copied().ok_or_else(|| VideoScoresError::Class {
-                path: path.into(),
-                unknown: UnknownLabel {
-                    label: label.clone(),
-                    nearest: nearest(label, names.iter().map(String::as_str)).map(str::to_owned),
-                    known: names.len(),
-                },
-            })
-        };
-        let order = classes.labels().iter().map(place).collect::<Result<Vec<_>, _>>()?;
+        let order = order(path, classes, &names)?;
         let in_order = |(video, row): (String, Row)| {
             let (Row::Scores(scores) | Row::Wrapped([scores])) = row;
             match scores.len() == names.len() {
@@ -132,18 +125,40 @@ impl VideoScores {
         Ok(Self { path: path.into(), scores: results.into_iter().map(in_order).collect::<Result<_, _>>()? })
     }
 
-    /// Scores of a video, one per class of the run.
+    /// Scores of a video, one per class of the run. ActivityNet's annotations put `v_` before the names in these files.
     ///
     /// # Errors
     ///
     /// The file has none of this video.
     pub fn of(&self, video: &str) -> Result<&[f32], VideoScoresError> {
-        self.scores.get(video).map(Vec::as_slice).ok_or_else(|| VideoScoresError::Video {
+        let found = self.scores.get(video).or_else(|| self.scores.get(video.strip_prefix("v_")?));
+        found.map(Vec::as_slice).ok_or_else(|| VideoScoresError::Video {
             path: self.path.clone(),
             video: video.to_owned(),
             nearest: nearest(video, self.scores.keys().map(String::as_str)).map(str::to_owned),
         })
     }
+}
+
+/// Where each class of the run stands in the file.
+fn order(path: &Path, classes: &ClassList, names: &[impl AsRef<str>]) -> Result<Vec<usize>, VideoScoresError> {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for (place, name) in names.iter().enumerate() {
+        if places.insert(name.as_ref(), place).is_some() {
+            return Err(VideoScoresError::Twice { path: path.into(), name: name.as_ref().to_owned() });
+        }
+    }
+    let place = |label: &String| {
+        places.get(label.as_str()).copied().ok_or_else(|| VideoScoresError::Class {
+            path: path.into(),
+            unknown: UnknownLabel {
+                label: label.clone(),
+                nearest: nearest(label, names.iter().map(AsRef::as_ref)).map(str::to_owned),
+                known: names.len(),
+            },
+        })
+    };
+    classes.labels().iter().map(place).collect()
 }
 
 #[cfg(test)]
@@ -165,6 +180,31 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap().of("v").unwrap(), [0.125, 0.5]);
         }
+    }
+
+    #[test]
+    fn names_of_activitynet_are_found_with_and_without_their_prefix() {
+        let scores = read(r#"{"results": {"v": [1, 2]}, "class": ["dive", "jump"]}"#).unwrap();
+        assert_eq!(scores.of("v_v").unwrap(), scores.of("v").unwrap());
+    }
+
+    #[test]
+    fn a_table_of_thumos_is_read_by_the_number_of_the_video() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores.npy");
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 101), }";
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend_from_slice(&(header.len() as u16 + 1).to_le_bytes());
+        bytes.extend_from_slice(format!("{header}\n").as_bytes());
+        (0..202u16).for_each(|value| bytes.extend_from_slice(&f32::from(value).to_le_bytes()));
+        std::fs::write(&path, bytes).unwrap();
+        let classes = ClassList::new(["Billiards".to_owned(), "BaseballPitch".to_owned()]).unwrap();
+        let scores = VideoScores::read(&path, &classes).unwrap();
+        assert_eq!(scores.of("video_test_0000001").unwrap(), [11.0, 6.0]);
+        assert_eq!(scores.of("video_test_0000002").unwrap(), [112.0, 107.0]);
+        assert!(scores.of("video_test_0000003").is_err());
+        let unknown = ClassList::new(["Biliards".to_owned()]).unwrap();
+        assert!(VideoScores::read(&path, &unknown).unwrap_err().to_string().contains("Billiards"));
     }
 
     #[test]
