@@ -146,13 +146,13 @@ impl Cost<'_> {
             let held = (*blocks).min(keep.held) as u64;
             // Of a stretch that is longer than what is held, the lower part's head stays below, and the upper part's is one
             // more.
-            let split = if *blocks > keep.held { wide + narrow } else { 0 };
-            let again = (held - 1) * (wide + narrow) + split;
+            let one = self.stored(keep) + narrow;
+            let again = (held - 1) * one + if *blocks > keep.held { one } else { 0 };
             let at_adapter = 3 * narrow + self.places_work();
             let at_block = 2 * narrow + self.backward_work(keep);
             fullest = fullest.max(left + loaded + again + above + wide + at_adapter.max(at_block));
             left -= own;
-            above = if *blocks == 1 && !keep.half { wide } else { 0 };
+            above = if *blocks == 1 && self.stored(keep) == wide { wide } else { 0 };
         }
         Need { kept, working: fullest - kept, again: self.again(&roles, keep) }
     }
@@ -164,7 +164,7 @@ impl Cost<'_> {
         let (heads, between) = (count(Role::Head), count(Role::Between));
         // Of the last block of a stretch nothing is computed before its backward pass begins. What the adapter read is
         // found from the block above, but for the last of a stretch and after rounding.
-        let whole = if keep.half { 1.0 } else { 0.75 };
+        let whole = if keep.half || keep.spill.is_some() { 1.0 } else { 0.75 };
         let between = if keep.held < keep.every { 1.5 * between } else { between };
         between + (heads + between - idle).max(0.0) * whole
     }

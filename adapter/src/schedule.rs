@@ -270,7 +270,7 @@ struct Back<'a> {
 
 /// A block whose backward pass can begin.
 struct Ready {
-    input: Pieces,
+    input: Stored,
     trace: Option<Vec<BlockTrace>>,
     down: Option<Tensor<3>>,
 }
@@ -326,7 +326,7 @@ impl Back<'_> {
             return self.stretch(head, kept, None, grad, gradients);
         }
         for (at, ready) in self.refill(head, kept)?.into_iter().enumerate().rev() {
-            (grad, above) = self.block(head + at, ready, above, grad, gradients);
+            (grad, above) = self.block(head + at, ready, above, grad, gradients)?;
         }
         Ok((grad, above))
     }
@@ -363,17 +363,15 @@ impl Back<'_> {
     fn refill(&self, head: usize, kept: Vec<KeptBlock>) -> Result<Vec<Ready>, SpillError> {
         let count = kept.len();
         let mut ready: Vec<Ready> = Vec::with_capacity(count);
-        let mut next: Option<Pieces> = None;
+        let mut next: Option<Stored> = None;
         for (at, KeptBlock { input, trace, mut down }) in kept.into_iter().enumerate() {
             let i = head + at;
-            let input = match (input, next.take()) {
-                (Some(input), _) => input.load()?,
-                (None, Some(x)) => x,
-                (None, None) => unreachable!("a block is computed again from the one below it"),
+            let Some(input) = input.or(next.take()) else {
+                unreachable!("a block is computed again from the one below it")
             };
             if at + 1 < count {
-                let (said, again) = self.again(i, input.clone());
-                (next, down) = (Some(said), again);
+                let (said, again) = self.again(i, input.load()?);
+                (next, down) = (Some(Stored::put(said, self.keep)?), again);
             }
             ready.push(Ready { input, trace, down });
         }
@@ -395,8 +393,9 @@ impl Back<'_> {
         above: Option<Pieces>,
         grad: Pieces,
         gradients: &mut Gradients,
-    ) -> (Pieces, Option<Pieces>) {
+    ) -> Result<(Pieces, Option<Pieces>), SpillError> {
         let Ready { input, trace, down } = ready;
+        let input = input.load()?;
         let adapter = self.model.adapter(i).zip(down).map(|(adapter, down)| {
             let sum = adapter.bottleneck(down.clone(), self.clips.layout);
             let grad = adapter.bottleneck_backward(down, sum.clone(), &grad, self.clips.layout, gradients);
@@ -416,8 +415,8 @@ impl Back<'_> {
             Some(self.piece(block, x, traces.next(), above, grad, &draw, clips, adapter.as_ref(), gradients))
         };
         let grad = grad.into_iter().enumerate().filter_map(&mut piece).collect();
-        // What was rounded is not what the block below said.
-        (grad, (!self.keep.half).then_some(input))
+        // What was rounded is not what the block below said, and what is in files is not to stay in memory.
+        Ok((grad, Stored::is_plain(self.keep).then_some(input)))
     }
 
     /// Some clips through a block and its adapter.

@@ -45,6 +45,11 @@ impl Stored {
         Ok(Self::File { folder: folder.clone(), file, shapes, dtype, device })
     }
 
+    /// Whether what was kept lies in memory as it was.
+    pub(crate) fn is_plain(keep: &Keep) -> bool {
+        !keep.half && keep.spill.is_none()
+    }
+
     /// What was kept, in f32.
     pub(crate) fn load(&self) -> Result<Pieces, SpillError> {
         let pieces = match self {

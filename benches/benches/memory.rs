@@ -50,7 +50,8 @@ fn measure(size: &str, frames: usize, options: &[&str]) -> Result<(String, u64, 
     }
     let result: serde_json::Value = serde_json::from_slice(&output.stdout).map_err(|e| e.to_string())?;
     let number = |value: &serde_json::Value| value.as_u64().ok_or_else(|| "no such number".to_owned());
-    let planned = number(&result["memory"]["total"])? - number(&result["memory"]["weights"])?;
+    let parts = ["trained_state", "kept", "working"].map(|part| number(&result["memory"][part]));
+    let planned = parts.into_iter().sum::<Result<u64, String>>()?;
     let keep = result["keep"].as_str().unwrap_or_default().to_owned();
     Ok((keep, number(&result["above_idle_mib"])?, planned >> 20))
 }

@@ -34,6 +34,14 @@ pub struct StepMemory {
     pub total: u64,
 }
 
+impl StepMemory {
+    /// What a step adds to a process that has read weights and frames, from the second step on: the first one has no
+    /// moments yet.
+    pub fn of_step(&self) -> u64 {
+        self.total - self.weights - self.input
+    }
+}
+
 /// What a step has to hold whatever is kept, and what there is for the rest.
 #[derive(Debug, Clone)]
 pub struct Budget {

@@ -22,7 +22,6 @@ pub use store::FeatureStore;
 
 use std::path::{Path, PathBuf};
 
-
 /// What is in the files of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {

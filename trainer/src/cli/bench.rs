@@ -139,11 +139,7 @@ impl Step {
         if !self.json {
             let (wall, cpu, loss) = best;
             say(&format!("{wall:.2} s, {cpu:.2} processor s, {above} MiB above an idle process, loss {loss:.4}"));
-            say(&format!(
-                "keeps {}; planned {} MiB above idle",
-                chosen.name,
-                (chosen.memory.total - chosen.memory.weights) >> 20
-            ));
+            say(&format!("keeps {}; planned {} MiB above idle", chosen.name, chosen.memory.of_step() >> 20));
             return Ok(Ending::Done);
         }
         let two = |value: f64| (value * 100.0).round() / 100.0;
