@@ -1,3 +1,5 @@
+//! Errors made on purpose, and what is said of them.
+
 use super::*;
 use crate::metrics::{LabelledDetection, LabelledTruth};
 use proptest::prelude::*;

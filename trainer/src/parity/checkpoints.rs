@@ -13,6 +13,9 @@ use super::fixture::{Tensors, numbers, read_json};
 use super::score::Score;
 use super::unusable::Unusable;
 
+/// What the norm before Hugging Face's classifier adds to the variance, whatever `layer_norm_eps` says: Torch's default.
+const CLASSIFIER_EPSILON: f64 = 1e-5;
+
 /// A transformer from Hugging Face: positions, every hidden state, and what the classifier or final norm makes of them.
 pub(super) fn hugging_face(folder: &Path, device: &Device, score: &mut Score) -> Result<(), Unusable> {
     let tolerance = number(&read_json(&folder.join("sidecar.json"))?, "atol")?;
@@ -57,16 +60,16 @@ fn after(
         let numbers = weights.read(name).ok_or_else(missing)?.map_err(|error| Unusable(error.to_string()))?;
         Ok(Tensor::from_data(numbers.as_slice(), device))
     };
-    let norm = |x: Tensor<3>, name: &str| -> Result<Tensor<3>, Unusable> {
-        let unit = LayerNormConfig::new(config.width).with_epsilon(config.norm_epsilon).init(device);
+    let norm = |x: Tensor<3>, name: &str, epsilon: f64| -> Result<Tensor<3>, Unusable> {
+        let unit = LayerNormConfig::new(config.width).with_epsilon(epsilon).init(device);
         let (gain, bias) = (read(&format!("{name}.weight"))?, read(&format!("{name}.bias"))?);
         Ok(unit.forward(x) * gain.reshape([1, 1, -1]) + bias.reshape([1, 1, -1]))
     };
     if io.get("out/last_hidden_state").is_ok() {
-        let found = numbers(&norm(x, "layernorm")?.to_data());
+        let found = numbers(&norm(x, "layernorm", config.norm_epsilon)?.to_data());
         score.compare("out/last_hidden_state", &found, &io.numbers("out/last_hidden_state")?, tolerance);
     } else if io.get("out/logits").is_ok() {
-        let pooled = norm(x.mean_dim(1), "fc_norm")?.squeeze_dim::<2>(1); // [b, c]
+        let pooled = norm(x.mean_dim(1), "fc_norm", CLASSIFIER_EPSILON)?.squeeze_dim::<2>(1); // [b, c]
         let weight = read("classifier.weight")?.reshape([-1, config.width as i32]);
         let logits = pooled.matmul(weight.transpose()) + read("classifier.bias")?.reshape([1, -1]);
         score.compare("out/logits", &numbers(&logits.to_data()), &io.numbers("out/logits")?, tolerance);
