@@ -7,9 +7,11 @@ use adatad_backbone::Vit;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use common::{SplitMix, frames, vit};
+use common::SplitMix;
+use model::{frames, vit};
 
 mod common;
+mod model;
 
 const MODES: [TuningMode; 5] =
     [TuningMode::Frozen, TuningMode::Adapter, TuningMode::Tia, TuningMode::Ladder, TuningMode::Full];

@@ -7,9 +7,11 @@ use adatad_backbone::Vit;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use common::{SplitMix, frames, vit};
+use common::SplitMix;
+use model::{frames, vit};
 
 mod common;
+mod model;
 
 /// Every number is random, so that every path matters: a new adapter's `up_proj` would be zero.
 struct Randomise(SplitMix);
@@ -25,7 +27,7 @@ impl burn::module::ModuleMapper for Randomise {
     }
 }
 
-fn model(config: &AdapterConfig, representation: Representation) -> AdaptedBackbone {
+fn built(config: &AdapterConfig, representation: Representation) -> AdaptedBackbone {
     let device = Device::flex().autodiff();
     let transformer = Vit::init(&vit(), &mut SplitMix(1), &device);
     let model = AdaptedBackbone::init(transformer, config, representation, &mut SplitMix(2), &device);
@@ -144,7 +146,7 @@ fn configs() -> Vec<AdapterConfig> {
 fn written_gradients_are_those_of_the_graph_in_every_mode_whatever_is_kept() {
     for config in configs() {
         for representation in [Representation::Frames, Representation::Snippets] {
-            let model = model(&config, representation);
+            let model = built(&config, representation);
             let graph = by_graph(&model);
             assert!(!graph.gradients.is_empty());
             for keep in keeps() {
@@ -157,7 +159,7 @@ fn written_gradients_are_those_of_the_graph_in_every_mode_whatever_is_kept() {
 #[test]
 fn what_is_computed_again_gives_the_same_gradients() {
     for config in configs() {
-        let model = model(&config, Representation::Frames);
+        let model = built(&config, Representation::Frames);
         let all = written(&model, &Keep::everything());
         for keep in keeps() {
             assert_same(&written(&model, &keep), &all, 1e-6, &format!("{config:?}, {keep}"));
@@ -169,21 +171,21 @@ fn what_is_computed_again_gives_the_same_gradients() {
 fn files_hold_what_memory_holds() {
     let folder = tempfile::tempdir().unwrap();
     for config in configs() {
-        let model = model(&config, Representation::Frames);
+        let model = built(&config, Representation::Frames);
         for half in [false, true] {
             let keep = Keep { half, ..Keep::inputs() };
             let memory = written(&model, &keep);
             let files = written(&model, &Keep { spill: Some(folder.path().into()), ..keep });
-            for ((name, a), (_, b)) in memory.gradients.iter().zip(&files.gradients) {
-                assert_eq!(a, b, "{config:?}, {name}");
-            }
+            // What an adapter read is found from the block above only where that block's input is in memory as it was; so in
+            // f32 the two differ as any two choices do, and in bf16 not at all.
+            assert_same(&files, &memory, if half { f32::MIN_POSITIVE } else { 1e-6 }, &format!("{config:?}, {half}"));
         }
     }
 }
 
 #[test]
 fn a_missing_folder_for_files_is_an_error_that_names_it() {
-    let model = model(&AdapterConfig::tia(), Representation::Frames).valid();
+    let model = built(&AdapterConfig::tia(), Representation::Frames).valid();
     let keep = Keep { spill: Some("/nonexistent/folder".into()), ..Keep::inputs() };
     let error = model.run(frames(1, &Device::flex()), None, &keep).err().unwrap().to_string();
     assert!(error.contains("/nonexistent/folder") && error.contains("--spill"), "{error}");
@@ -193,7 +195,7 @@ fn a_missing_folder_for_files_is_an_error_that_names_it() {
 #[test]
 fn inputs_in_bf16_change_gradients_by_their_rounding_only() {
     for config in configs() {
-        let model = model(&config, Representation::Frames);
+        let model = built(&config, Representation::Frames);
         let exact = written(&model, &Keep::inputs());
         let half = Keep { half: true, ..Keep::inputs() };
         let rounded = written(&model, &half);
@@ -216,7 +218,7 @@ fn inputs_in_bf16_change_gradients_by_their_rounding_only() {
 #[test]
 fn detection_sees_what_training_sees() {
     for config in configs().into_iter().chain([AdapterConfig { mode: TuningMode::Frozen, ..AdapterConfig::tia() }]) {
-        let model = model(&config, Representation::Frames).valid();
+        let model = built(&config, Representation::Frames).valid();
         let numbers = |x: Tensor<3>| x.to_data().iter::<f32>().collect::<Vec<_>>();
         let whole = numbers(model.tubelets(frames(2, &Device::flex()), None));
         for at_once in [1, 3, 4] {

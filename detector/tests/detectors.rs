@@ -89,7 +89,7 @@ fn kinds() -> Vec<DetectorConfig> {
 }
 
 fn detector(config: &DetectorConfig, classes: usize, device: &Device) -> Detector {
-    config.check(STEPS).unwrap();
+    config.check([FEATURES, STEPS]).unwrap();
     Detector::init(config, [FEATURES, classes, STEPS], &mut Numbers(1), device)
 }
 
@@ -102,6 +102,7 @@ fn points(predictions: &Predictions) -> usize {
     match predictions {
         Predictions::ActionFormer(said) => said.points.len(),
         Predictions::TriDet(said) => said.points.len(),
+        Predictions::Gtad(_) => panic!("a map of proposals has no points"),
     }
 }
 
