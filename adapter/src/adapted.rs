@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, assert_shape};
 use rand_core::Rng;
 
-use crate::schedule::Clips;
+use crate::clips::Clips;
 use crate::tia_backward::Layout;
 use crate::{AdapterConfig, Representation, Tia, TuningMode};
 

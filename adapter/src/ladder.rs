@@ -7,8 +7,9 @@ use adatad_backbone::{BlockDraw, Gradients};
 use burn::tensor::{DType, Tensor};
 
 use crate::adapted::AdaptedBackbone;
+use crate::clips::Clips;
 use crate::keep::Keep;
-use crate::schedule::{Clips, KeptOf};
+use crate::schedule::KeptOf;
 use crate::store::{Pieces, SpillError, Stored};
 
 impl AdaptedBackbone {

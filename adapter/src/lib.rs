@@ -4,6 +4,8 @@
 //! This crate owns the schedule in which the backbone's blocks run; the backbone itself knows nothing of adapters.
 
 mod adapted;
+mod back;
+mod clips;
 mod config;
 mod keep;
 mod ladder;
