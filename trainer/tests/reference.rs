@@ -7,9 +7,6 @@ use std::path::{Path, PathBuf};
 use adatad::parity::{Verdict, check};
 use burn::tensor::Device;
 
-/// Kinds that are checked by other means so far: their fixtures fail here.
-const NOT_YET: [&str; 0] = [];
-
 fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -39,22 +36,21 @@ fn suppression_merging_and_metrics_agree() {
 }
 
 #[test]
-fn every_fixture_of_the_whole_collection_agrees_or_is_of_a_kind_to_come() {
+fn every_fixture_of_the_whole_collection_agrees() {
     let all = folder("../../shared/fixtures");
     if !all.is_dir() {
         eprintln!("skipped: the whole collection of fixtures is not beside this repository");
         return;
     }
     for verdict in verdicts(&all) {
-        let to_come = NOT_YET.contains(&verdict.kind.as_str());
-        assert!(verdict.passed != to_come, "{verdict:?}");
+        assert!(verdict.passed, "{verdict:?}");
     }
 }
 
 #[test]
 fn a_fixture_with_other_numbers_fails() {
     let folder = tempfile::tempdir().unwrap();
-    let name = "feat_actionformer_local";
+    let name = "e2e_actionformer";
     for ending in ["json", "io.safetensors", "weights.safetensors", "gold64.safetensors"] {
         let file = format!("{name}.{ending}");
         let mut bytes = std::fs::read(self::folder("tests/fixtures").join(&file)).unwrap();
