@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, assert_shape};
 use rand_core::Rng;
 
-use crate::clips::Clips;
+use crate::clips::{Clips, clips};
 use crate::tia_backward::Layout;
 use crate::{AdapterConfig, Representation, Tia, TuningMode};
 
@@ -166,24 +166,6 @@ impl AdaptedBackbone {
             None => x,
         }
     }
-}
-
-/// Cuts windows into clips: clip `k` of window `b` becomes row `b * clips + k`.
-///
-/// # Shapes
-///
-/// - `frames`: `[b, 3, f, height, width]`, `f` a multiple of 16
-/// - returns: `[n, 3, 16, height, width]`
-pub fn clips(frames: Tensor<5, Int>) -> Tensor<5, Int> {
-    let [b, _, f, height, width] = frames.dims();
-    let k = f / VitConfig::CLIP_FRAMES;
-    frames.reshape([b, 3, k, VitConfig::CLIP_FRAMES, height, width]).permute([0, 2, 1, 3, 4, 5]).reshape([
-        b * k,
-        3,
-        VitConfig::CLIP_FRAMES,
-        height,
-        width,
-    ])
 }
 
 /// The position table is a parameter only to be stored; it learns in no mode.

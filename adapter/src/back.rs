@@ -11,7 +11,7 @@ use crate::Tia;
 use crate::adapted::AdaptedBackbone;
 use crate::clips::Clips;
 use crate::keep::Keep;
-use crate::schedule::{KeptBlock, add, down};
+use crate::kept::KeptBlock;
 use crate::store::{Pieces, SpillError, Stored};
 
 /// A backward pass through the blocks.
@@ -107,8 +107,8 @@ impl Back<'_> {
         let v = if self.below_is_idle(i) { input } else { self.forward(i, input) };
         let (said, down) = match self.model.adapter(i) {
             Some(adapter) => {
-                let down = down(adapter, &v);
-                (add(adapter, v, down.clone(), self.clips), Some(down))
+                let down = self.clips.down(adapter, &v);
+                (self.clips.add(adapter, v, down.clone()), Some(down))
             }
             None => (v, None),
         };

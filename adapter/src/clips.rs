@@ -7,7 +7,7 @@ use std::ops::Range;
 use adatad_backbone::{VitConfig, normalise};
 use burn::tensor::{Int, Tensor};
 
-use crate::adapted::clips;
+use crate::Tia;
 use crate::store::Pieces;
 use crate::tia_backward::Layout;
 
@@ -62,4 +62,34 @@ impl Clips {
         };
         self.pieces.iter().map(piece).collect()
     }
+
+    /// What `down_proj` says of all clips: pieces of `[n, tokens, c] -> [n, tokens, r]`.
+    pub(crate) fn down(&self, adapter: &Tia, x: &[Tensor<3>]) -> Tensor<3> {
+        debug_assert_eq!(x.len(), self.pieces.len());
+        Tensor::cat(x.iter().map(|x| adapter.down_proj.forward(x.clone())).collect(), 0)
+    }
+
+    /// What an adapter read and what it adds to it.
+    pub(crate) fn add(&self, adapter: &Tia, x: Pieces, down: Tensor<3>) -> Pieces {
+        let sum = adapter.bottleneck(down, self.layout);
+        x.into_iter().zip(&self.pieces).map(|(x, piece)| x + adapter.added(&sum, piece)).collect()
+    }
+}
+
+/// Cuts windows into clips: clip `k` of window `b` becomes row `b * clips + k`.
+///
+/// # Shapes
+///
+/// - `frames`: `[b, 3, f, height, width]`, `f` a multiple of 16
+/// - returns: `[n, 3, 16, height, width]`
+pub fn clips(frames: Tensor<5, Int>) -> Tensor<5, Int> {
+    let [b, _, f, height, width] = frames.dims();
+    let k = f / VitConfig::CLIP_FRAMES;
+    frames.reshape([b, 3, k, VitConfig::CLIP_FRAMES, height, width]).permute([0, 2, 1, 3, 4, 5]).reshape([
+        b * k,
+        3,
+        VitConfig::CLIP_FRAMES,
+        height,
+        width,
+    ])
 }

@@ -9,7 +9,7 @@ use burn::tensor::{DType, Tensor};
 use crate::adapted::AdaptedBackbone;
 use crate::clips::Clips;
 use crate::keep::Keep;
-use crate::schedule::KeptOf;
+use crate::kept::KeptOf;
 use crate::store::{Pieces, SpillError, Stored};
 
 impl AdaptedBackbone {

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use adatad_backbone::{BlockDraw, BlockTrace, Gradients, VitConfig};
+use adatad_backbone::{BlockDraw, Gradients, VitConfig};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Int, Tensor};
 use rand_core::Rng;
@@ -16,35 +16,9 @@ use crate::adapted::AdaptedBackbone;
 use crate::back::Back;
 use crate::clips::Clips;
 use crate::keep::{Keep, Role};
+use crate::kept::{Kept, KeptBlock, KeptOf};
 use crate::store::{Pieces, SpillError, Stored};
 use crate::{Tia, TuningMode};
-
-/// What a forward pass left for its backward pass.
-pub struct Kept {
-    pub(crate) clips: Clips,
-    pub(crate) keep: Keep,
-    pub(crate) of: KeptOf,
-}
-
-/// By what stands around the backbone.
-pub(crate) enum KeptOf {
-    /// Nothing learns.
-    Nothing,
-    /// Adapters between the blocks, or blocks that learn.
-    Blocks { draws: Vec<BlockDraw>, blocks: Vec<KeptBlock> },
-    /// Adapters beside them: for each rung what `down_proj` said, and what it read.
-    Rungs { downs: Vec<Tensor<3>>, inputs: Vec<Option<Stored>> },
-}
-
-/// What is kept of one block and its adapter.
-#[derive(Default)]
-pub(crate) struct KeptBlock {
-    /// What the block read; of the first one that learns in a frozen backbone, what its adapter read.
-    pub(crate) input: Option<Stored>,
-    pub(crate) trace: Option<Vec<BlockTrace>>,
-    /// `[n, tokens, r]`: what the adapter's `down_proj` said.
-    pub(crate) down: Option<Tensor<3>>,
-}
 
 impl AdaptedBackbone {
     /// Averages over space of what the last block says, for each tubelet, and what a backward pass needs: with
@@ -176,11 +150,11 @@ impl AdaptedBackbone {
                 }
             }
             if let Some(adapter) = self.adapter(i) {
-                let down = down(adapter, &x);
+                let down = clips.down(adapter, &x);
                 // Below a block whose input is kept nothing is computed again, so that this would not come by itself.
                 let last_of_segment = roles[i] != Role::Idle && roles.get(i + 1) != Some(&Role::Between);
                 kept.down = last_of_segment.then(|| down.clone());
-                x = add(adapter, x, down, clips);
+                x = clips.add(adapter, x, down);
             }
             blocks.push(kept);
         }
@@ -188,17 +162,6 @@ impl AdaptedBackbone {
         let of = if keep.is_some() { KeptOf::Blocks { draws, blocks } } else { KeptOf::Nothing };
         Ok((Tensor::cat(pooled, 0), of))
     }
-}
-
-/// What `down_proj` says of all clips: pieces of `[n, tokens, c] -> [n, tokens, r]`.
-pub(crate) fn down(adapter: &Tia, x: &[Tensor<3>]) -> Tensor<3> {
-    Tensor::cat(x.iter().map(|x| adapter.down_proj.forward(x.clone())).collect(), 0)
-}
-
-/// What an adapter read and what it adds to it.
-pub(crate) fn add(adapter: &Tia, x: Pieces, down: Tensor<3>, clips: &Clips) -> Pieces {
-    let sum = adapter.bottleneck(down, clips.layout);
-    x.into_iter().zip(&clips.pieces).map(|(x, piece)| x + adapter.added(&sum, piece)).collect()
 }
 
 /// `[n, 8, c] -> [b, f / 2, c]`.

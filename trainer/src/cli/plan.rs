@@ -119,7 +119,14 @@ impl Plan {
         }
         let device = self.device.open();
         let mut rows = Vec::new();
-        for preset in Preset::ALL {
+        let deepest = Preset::ALL.map(|preset| preset.config().depth).into_iter().max().unwrap_or_default();
+        if self.from_block >= deepest {
+            anyhow::bail!(
+                "--from-block {} is no block; the deepest backbone has {deepest}, from 0 on",
+                self.from_block
+            );
+        }
+        for preset in Preset::ALL.into_iter().filter(|preset| preset.config().depth > self.from_block) {
             let config = preset.config();
             let blocks = (self.from_block > 0).then(|| (self.from_block..config.depth).collect());
             let adapter = AdapterConfig { blocks, half_inputs: self.half_inputs, ..AdapterConfig::tia() };
