@@ -30,16 +30,18 @@ pub fn taps(x: Tensor<3>, stride: usize, edge: f32) -> [Tensor<3>; 3] {
     let [b, t, c] = x.dims();
     assert!(stride == 1 || (stride == 2 && t.is_multiple_of(2)), "{t} steps cannot be taken {stride} by {stride}");
     let border = Tensor::full([b, 1, c], edge, &x.device());
+    // A level of a single step has no neighbours at all.
+    let steps = |x: &Tensor<3>, first: usize, count: usize| (count > 0).then(|| x.clone().narrow(1, first, count));
     if stride == 1 {
-        let left = Tensor::cat(vec![border.clone(), x.clone().narrow(1, 0, t - 1)], 1);
-        let right = Tensor::cat(vec![x.clone().narrow(1, 1, t - 1), border], 1);
-        return [left, x, right];
+        let left = std::iter::once(border.clone()).chain(steps(&x, 0, t - 1)).collect();
+        let right = steps(&x, 1, t - 1).into_iter().chain([border]).collect();
+        return [Tensor::cat(left, 1), x, Tensor::cat(right, 1)];
     }
     let pairs = x.reshape([b, t / 2, 2, c]);
     let even = pairs.clone().narrow(2, 0, 1).reshape([b, t / 2, c]);
     let odd = pairs.narrow(2, 1, 1).reshape([b, t / 2, c]);
-    let left = Tensor::cat(vec![border, odd.clone().narrow(1, 0, t / 2 - 1)], 1);
-    [left, even, odd]
+    let left = std::iter::once(border).chain(steps(&odd, 0, t / 2 - 1)).collect();
+    [Tensor::cat(left, 1), even, odd]
 }
 
 /// First value of a convolution's bias.

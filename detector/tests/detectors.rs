@@ -180,3 +180,19 @@ fn predictions_belong_to_their_detector() {
     let said = detector(&b, 2, &device).forward(features(STEPS, &device), &Mask::prefix(&[STEPS], STEPS), None);
     detector(&a, 2, &device).decode(&said, &ALL);
 }
+
+#[test]
+fn a_coarsest_level_of_one_step_is_enough() {
+    let device = Device::flex().autodiff();
+    for config in kinds() {
+        let steps = config.coarsest_stride();
+        let detector = Detector::init(&config, [FEATURES, 3, steps], &mut Numbers(1), &device);
+        let truth = [vec![Truth { start: 0.0, end: steps as f32 / 2.0, label: 1 }]];
+        let mask = Mask::prefix(&[steps], steps);
+        let said = detector.forward(features(steps, &device), &mask, None);
+        let divisor = config.normalizer().update(detector.positives(&mask, &truth));
+        let losses = detector.losses(&said, &truth, divisor, &mut Numbers(3));
+        assert!(losses.total.clone().into_scalar::<f32>().is_finite(), "{config:?}");
+        losses.total.backward();
+    }
+}
