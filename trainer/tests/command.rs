@@ -136,3 +136,14 @@ fn help_of_every_verb_fits_a_screen() {
         assert!(output.status.success() && text.lines().count() <= 40, "{text}");
     }
 }
+
+#[test]
+fn what_a_converted_file_cannot_say_is_told_as_lines_of_a_run_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/hf_cls_meanpool");
+    let output = adatad(&["weights", "convert", source.to_str().unwrap(), "vit.safetensors"], folder.path());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("[backbone]") && said.contains("norm-epsilon = 1e-12"), "{said}");
+    assert!(said.contains("heads = ") && said.contains("position-grid = "), "{said}");
+}

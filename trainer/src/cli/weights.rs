@@ -232,13 +232,38 @@ impl Convert {
             PrecisionName::Bf16 => Precision::Bf16,
         };
         let bytes = convert(&weights, &config, &self.out, precision)?;
+        let untold = untold(&config, &VitWeights::open(&self.out, None)?.config()?);
+        if !untold.is_empty() {
+            eprintln!(
+                "the new file cannot say this of the transformer; write it under [backbone] in run files:\n  {}",
+                untold.join("\n  ")
+            );
+        }
         if self.json {
-            clock.print(json!({ "file": self.out, "bytes": bytes, "params": config.parameters() }));
+            clock.print(json!({
+                "file": self.out, "bytes": bytes, "params": config.parameters(), "untold": untold,
+            }));
         } else {
             say(&format!("{}: {bytes} bytes; {}", self.out.display(), sizes(&config)));
         }
         Ok(Ending::Done)
     }
+}
+
+/// Lines of a run file for what is lost when only weights are written: nobody sees it in their shapes.
+fn untold(config: &VitConfig, read: &VitConfig) -> Vec<String> {
+    let mut lines = Vec::new();
+    if config.heads != read.heads {
+        lines.push(format!("heads = {}", config.heads));
+    }
+    if config.position_grid != read.position_grid {
+        lines.push(format!("position-grid = {}", config.position_grid));
+    }
+    // Both come from the same few texts, so that equal ones are equal to the last bit.
+    if config.norm_epsilon.to_bits() != read.norm_epsilon.to_bits() {
+        lines.push(format!("norm-epsilon = {:e}", config.norm_epsilon));
+    }
+    lines
 }
 
 fn is_same(a: &Path, b: &Path) -> bool {
