@@ -5,14 +5,14 @@
 use std::ops::Range;
 
 use adatad_backbone::{Block, BlockDraw, BlockTrace, Gradients};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 
 use crate::Tia;
 use crate::adapted::AdaptedBackbone;
 use crate::clips::Clips;
 use crate::keep::Keep;
 use crate::kept::KeptBlock;
-use crate::store::{Pieces, SpillError, Stored};
+use crate::store::{Pieces, SpillError, Stored, rounded};
 
 /// A backward pass through the blocks.
 pub(crate) struct Back<'a> {
@@ -112,10 +112,7 @@ impl Back<'_> {
             }
             None => (v, None),
         };
-        match self.keep.half {
-            true => (said.into_iter().map(|x| x.cast(DType::BF16).cast(DType::F32)).collect(), down),
-            false => (said, down),
-        }
+        (said.into_iter().map(|x| rounded(x, self.keep)).collect(), down)
     }
 
     /// Computes again what was not kept of blocks from `head` on.

@@ -4,13 +4,13 @@
 //! blocks at once. Axis names as in [`schedule`](crate::schedule).
 
 use adatad_backbone::{BlockDraw, Gradients};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 
 use crate::adapted::AdaptedBackbone;
 use crate::clips::Clips;
 use crate::keep::Keep;
 use crate::kept::KeptOf;
-use crate::store::{Pieces, SpillError, Stored};
+use crate::store::{Pieces, SpillError, Stored, rounded};
 
 impl AdaptedBackbone {
     /// What the last rung's block hands on, and what every rung adds to it (OpenTAD `VisionTransformerLadder`). Without
@@ -93,8 +93,7 @@ impl AdaptedBackbone {
             }
             x = block.forward(x, &BlockDraw::default());
             if let Some((rung, _)) = rungs.next_if(|(_, place)| **place == i) {
-                let rounds = keep.is_some_and(|keep| keep.half);
-                each(rung, if rounds { x.clone().cast(DType::BF16).cast(DType::F32) } else { x.clone() });
+                each(rung, keep.map_or_else(|| x.clone(), |keep| rounded(x.clone(), keep)));
             }
         }
         x

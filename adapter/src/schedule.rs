@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use adatad_backbone::{BlockDraw, Gradients, VitConfig};
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 use rand_core::Rng;
 
 use crate::adapted::AdaptedBackbone;
@@ -17,7 +17,7 @@ use crate::back::Back;
 use crate::clips::Clips;
 use crate::keep::{Keep, Role};
 use crate::kept::{Kept, KeptBlock, KeptOf};
-use crate::store::{Pieces, SpillError, Stored};
+use crate::store::{Pieces, SpillError, Stored, rounded};
 use crate::{Tia, TuningMode};
 
 impl AdaptedBackbone {
@@ -121,9 +121,7 @@ impl AdaptedBackbone {
                 && i >= first
                 && !below_is_idle
             {
-                if keep.half {
-                    x = x.into_iter().map(|x| x.cast(DType::BF16).cast(DType::F32)).collect();
-                }
+                x = x.into_iter().map(|x| rounded(x, keep)).collect();
                 if matches!(roles[i], Role::Head | Role::Traced) {
                     kept.input = Some(Stored::put(x.clone(), keep)?);
                 }
@@ -145,9 +143,7 @@ impl AdaptedBackbone {
                 && below_is_idle
             {
                 kept.input = Some(Stored::put(x.clone(), keep)?);
-                if keep.half {
-                    x = x.into_iter().map(|x| x.cast(DType::BF16).cast(DType::F32)).collect();
-                }
+                x = x.into_iter().map(|x| rounded(x, keep)).collect();
             }
             if let Some(adapter) = self.adapter(i) {
                 let down = clips.down(adapter, &x);

@@ -21,6 +21,11 @@ pub struct SpillError {
     pub source: io::Error,
 }
 
+/// A block input as the forward pass goes on with it: rounded, where it is kept so.
+pub(crate) fn rounded(x: Tensor<3>, keep: &Keep) -> Tensor<3> {
+    if keep.half { x.cast(DType::BF16).cast(DType::F32) } else { x }
+}
+
 /// Something kept until the backward pass.
 pub(crate) enum Stored {
     Memory(Pieces),
