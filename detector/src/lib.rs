@@ -24,6 +24,7 @@ pub mod stochastic;
 pub mod suppression;
 pub mod targets;
 pub mod tridet;
+mod trunk;
 
 pub use detector::{Detector, DetectorConfig, Predictions};
 pub use error::DetectorConfigError;

@@ -8,11 +8,8 @@ use super::block::TransformerBlock;
 use super::config::ActionFormerConfig;
 use crate::conv::ConvModule;
 use crate::mask::Mask;
-use crate::positions::positions;
 use crate::stochastic::drop_channels;
-
-/// Kernel of the convolutions before the transformer.
-const EMBED_KERNEL: usize = 3;
+use crate::trunk::{climb, convolutions, with_positions};
 
 /// The pyramid's trunk (OpenTAD `Conv1DTransformerProj`).
 #[derive(Module, Debug)]
@@ -37,10 +34,7 @@ impl Projection {
         rng: &mut dyn Rng,
         device: &Device,
     ) -> Self {
-        let c = config.channels;
-        let embed = (0..config.embed_convs)
-            .map(|i| ConvModule::init([if i == 0 { features } else { c }, c, EMBED_KERNEL], rng, device))
-            .collect();
+        let embed = convolutions(config.embed_convs, [features, config.channels], rng, device);
         let stem = (0..config.stem_blocks).map(|_| TransformerBlock::init(config, 0, rng, device)).collect();
         let branch = (1..config.levels()).map(|level| TransformerBlock::init(config, level, rng, device)).collect();
         Self {
@@ -58,17 +52,8 @@ impl Projection {
     /// - `x`: `[b, t, features]`
     /// - returns: per level `[b, t / 2^level, c]` and its mask
     pub fn forward(&self, x: Tensor<3>, mask: &Mask, mut rng: Option<&mut dyn Rng>) -> Vec<(Tensor<3>, Mask)> {
-        let mut x = self.embed(x, mask, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-        let mut mask = mask.clone();
-        for block in &self.stem {
-            (x, mask) = block.forward(x, &mask, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-        }
-        let mut levels = vec![(x.clone(), mask.clone())];
-        for block in &self.branch {
-            (x, mask) = block.forward(x, &mask, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
-            levels.push((x.clone(), mask.clone()));
-        }
-        levels
+        let x = self.embed(x, mask, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
+        climb([&self.stem, &self.branch], (x, mask), rng, TransformerBlock::forward)
     }
 
     /// What the first block reads. `[b, t, features] -> [b, t, c]`.
@@ -76,11 +61,7 @@ impl Projection {
         let x = drop_channels(x, self.input_dropout, rng);
         let x = self.embed.iter().fold(x, |x, conv| conv.forward(x, mask));
         match self.absolute_positions {
-            true => {
-                let [b, t, c] = x.dims();
-                let positions = mask.cover(positions([t, c], self.max_seq_len, &x.device()).expand([b, t, c]));
-                x + positions
-            }
+            true => with_positions(x, mask, self.max_seq_len),
             false => x,
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use adatad::memory::{self, Budget};
+use adatad::memory::Budget;
 use adatad::trial::Trial;
 use adatad::usage::{Usage, resident_mib};
 use adatad_adapter::{AdapterConfig, Keep};
@@ -101,11 +101,7 @@ impl Step {
         adapter.check(preset.config().width, preset.config().depth)?;
         let trial = Trial { preset, adapter, frames: self.frames, pixels: self.pixels };
         let budget = Budget {
-            bytes: match self.memory {
-                Some(Size::Least) => None,
-                Some(Size::Bytes(bytes)) => Some(bytes),
-                None => Some(memory::free().unwrap_or(u64::MAX)),
-            },
+            bytes: size::available(self.memory),
             form: Keep {
                 half: self.precision == Precision::Bf16,
                 spill: self.spill.clone(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use adatad::config::RunConfig;
-use adatad::memory::{self, Budget, Chosen, Shape};
+use adatad::memory::{Budget, Chosen, Shape};
 use adatad::plan::{Plan as Cost, Shown};
 use adatad::trial::Trial;
 use adatad_adapter::{AdapterConfig, Keep};
@@ -182,11 +182,7 @@ impl Plan {
 
     fn budget(&self, half: bool, batch: usize) -> Budget {
         Budget {
-            bytes: match self.memory {
-                Some(Size::Least) => None,
-                Some(Size::Bytes(bytes)) => Some(bytes),
-                None => Some(memory::free().unwrap_or(u64::MAX)),
-            },
+            bytes: size::available(self.memory),
             form: Keep { half, ..Keep::inputs() },
             batch,
             threads: std::thread::available_parallelism().map_or(1, usize::from),

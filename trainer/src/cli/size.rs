@@ -1,5 +1,7 @@
 //! Sizes of memory on the command line: `16GiB`, `700 MiB`, `min`.
 
+use adatad::memory;
+
 /// An amount of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
@@ -16,6 +18,15 @@ impl Size {
             Size::Least => 0,
             Size::Bytes(bytes) => bytes,
         }
+    }
+}
+
+/// Bytes that a plan may use: what is free where nothing is asked for; none for the least that will do.
+pub(crate) fn available(asked: Option<Size>) -> Option<u64> {
+    match asked {
+        Some(Size::Least) => None,
+        Some(Size::Bytes(bytes)) => Some(bytes),
+        None => Some(memory::free().unwrap_or(u64::MAX)),
     }
 }
 
