@@ -3,6 +3,7 @@
 //!
 //! This crate knows no model: it hands out `u8` pictures, `f32` features and times in seconds.
 
+pub mod ahead;
 pub mod annotation;
 pub mod atomic;
 pub mod check;
