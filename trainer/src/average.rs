@@ -38,8 +38,13 @@ impl WeightAverage {
 
     /// `model` with the averaged weights in place of its own.
     pub fn apply<M: Module>(&self, model: M) -> M {
-        model.map(&mut Replace { path: ParameterPath::default(), weights: &self.weights })
+        put_weights(model, &self.weights)
     }
+}
+
+/// `model` with these weights in place of its own; those that are not among them stay.
+pub fn put_weights<M: Module>(model: M, weights: &BTreeMap<String, Tensor<1>>) -> M {
+    model.map(&mut Replace { path: ParameterPath::default(), weights })
 }
 
 /// One update of an average.
@@ -54,7 +59,7 @@ pub fn averaged_whole(average: i64, now: f64, decay: f64) -> i64 {
 }
 
 /// Flat copies of every parameter that learns, by path.
-fn learning_weights<M: Module>(model: &M) -> BTreeMap<String, Tensor<1>> {
+pub fn learning_weights<M: Module>(model: &M) -> BTreeMap<String, Tensor<1>> {
     #[derive(Default)]
     struct Collect {
         path: ParameterPath,

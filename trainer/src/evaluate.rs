@@ -1,5 +1,7 @@
 //! Detection over a subset, scored.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use adatad_data::annotation::VideoEntry;
 use adatad_detector::metrics::{LabelledDetection, LabelledTruth, MeanAveragePrecision, mean_average_precision};
 use adatad_detector::segment::Detection;
@@ -17,7 +19,8 @@ pub struct Evaluated {
     pub map: MeanAveragePrecision,
 }
 
-/// Detects in every video of `data` and compares with its annotations.
+/// Detects in every video of `data` and compares with its annotations; none when `stop` was set before the last video
+/// was done.
 ///
 /// # Errors
 ///
@@ -26,16 +29,20 @@ pub fn evaluate(
     detector: &Detector,
     data: &Dataset,
     tiou: &[f64],
+    stop: &AtomicBool,
     observer: &dyn Observer,
-) -> Result<Evaluated, DetectError> {
+) -> Result<Option<Evaluated>, DetectError> {
     let total = data.videos().len();
     let mut detections = Vec::with_capacity(total);
     for video in 0..total {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         detections.push(detector.in_dataset(data, video)?);
         observer.stage(Stage::Detect, video + 1, total);
     }
     let map = score(detector, data.videos(), &detections, tiou);
-    Ok(Evaluated { detections, map })
+    Ok(Some(Evaluated { detections, map }))
 }
 
 fn score(

@@ -6,6 +6,7 @@ use adatad_data::atomic;
 use adatad_data::features::{Standard, StandardError};
 
 use crate::config::{Input, RunConfig};
+use crate::lock::{LOCK, LockError, RunLock};
 
 /// Where a run's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub enum FolderError {
 }
 
 /// Files that a run makes, and that `--force` may remove.
-const MADE: [&str; 9] = [
+const MADE: [&str; 13] = [
     "config.toml",
     "classes.txt",
     "standard.json",
@@ -47,8 +48,15 @@ const MADE: [&str; 9] = [
     "detections.json",
     "scores.json",
     "report.html",
-    "checkpoint",
+    "checkpoint", // of earlier versions
+    "checkpoints",
+    "best.safetensors",
+    "progress.json",
+    "step-plan.json",
 ];
+
+/// First part of the names of files that tell of steps that were not a number.
+const NOT_A_NUMBER: &str = "not-a-number-";
 
 impl RunFolder {
     /// A folder for a new run. `force` removes an earlier run's files from it, and nothing else.
@@ -59,13 +67,16 @@ impl RunFolder {
     pub fn create(root: &Path, force: bool) -> Result<Self, FolderError> {
         let io = |source| FolderError::Io { path: root.into(), source };
         std::fs::create_dir_all(root).map_err(io)?;
-        let occupied = std::fs::read_dir(root).map_err(io)?.next().is_some();
-        if occupied && !force {
+        let entries = std::fs::read_dir(root).and_then(Iterator::collect::<std::io::Result<Vec<_>>>).map_err(io)?;
+        let mut names: Vec<_> = entries.iter().map(std::fs::DirEntry::file_name).collect();
+        names.retain(|name| name != LOCK);
+        if !names.is_empty() && !force {
             return Err(FolderError::Occupied(root.into()));
         }
         let folder = Self { root: root.into() };
-        for name in MADE {
-            let path = folder.path(name);
+        names.retain(|name| name.to_str().is_some_and(|name| MADE.contains(&name) || name.starts_with(NOT_A_NUMBER)));
+        for name in names {
+            let path = folder.root.join(name);
             let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
             match removed {
                 Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -75,6 +86,16 @@ impl RunFolder {
             }
         }
         Ok(folder)
+    }
+
+    /// Makes the folder if it is not there and locks it against other processes.
+    ///
+    /// # Errors
+    ///
+    /// Another process is at work in it, or it cannot be made.
+    pub fn lock(root: &Path) -> Result<RunLock, LockError> {
+        std::fs::create_dir_all(root).map_err(|source| LockError::Io { path: root.into(), source })?;
+        RunLock::take(root)
     }
 
     /// A folder that holds a run, finished or not.
@@ -153,9 +174,24 @@ impl RunFolder {
         self.path("report.html")
     }
 
-    /// What a stopped run goes on from.
-    pub fn checkpoint(&self) -> PathBuf {
-        self.path("checkpoint")
+    /// What a run goes on from.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path("checkpoints")
+    }
+
+    /// What learned, as it was at the best evaluation during training.
+    pub fn best(&self) -> PathBuf {
+        self.path("best.safetensors")
+    }
+
+    /// Tells of a step whose gradient was not a number.
+    pub fn not_a_number(&self, step: usize) -> PathBuf {
+        self.path(&format!("{NOT_A_NUMBER}{step:06}.json"))
+    }
+
+    /// How far the run is.
+    pub fn record(&self) -> PathBuf {
+        self.path("progress.json")
     }
 
     /// How the run's steps are run: a run that goes on does as before, to the last bit.

@@ -24,6 +24,30 @@ pub struct ScheduleConfig {
     /// Weight of the frame loss, which teaches the backbone at every grid step which actions are under way; 0 in every
     /// published recipe.
     pub frame_loss: f64,
+    /// Epochs from one checkpoint to the next; in epochs that take longer, one is written every ten minutes besides.
+    #[serde(default = "one")]
+    pub checkpoint_every: usize,
+    /// Epochs from one evaluation on the validation subset to the next; 0: none. With evaluations, the weights of the
+    /// best one are the run's result.
+    #[serde(default)]
+    pub evaluate_every: usize,
+    /// Epochs before the first of them.
+    #[serde(default)]
+    pub evaluate_from: usize,
+    /// Steps in a row whose gradient is not a number that are left out before the run ends with an error.
+    #[serde(default)]
+    pub skip_steps: usize,
+    /// Share of the windows that may be unreadable and left out before the run ends with an error.
+    #[serde(default = "skip_limit")]
+    pub skip_limit: f64,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn skip_limit() -> f64 {
+    0.01
 }
 
 /// When the rate falls, and by how much.

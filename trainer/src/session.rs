@@ -17,10 +17,13 @@ use adatad_detector::metrics::MeanAveragePrecision;
 use burn::tensor::Device;
 use serde_json::json;
 
+use crate::average::put_weights;
+use crate::checkpoint::{self, Best, CheckpointError};
 use crate::config::{Input, RunConfig, VideoInput};
 use crate::dataset::{Dataset, DatasetError, Subset};
 use crate::detect::{DetectError, Detector};
 use crate::evaluate::{Evaluated, evaluate};
+use crate::fault::Fault;
 use crate::folder::{FolderError, RunFolder};
 use crate::memory::{self, Budget, Chosen, DoesNotFit, Shape};
 use crate::model::{AdaTad, ParameterCount};
@@ -30,7 +33,7 @@ use crate::results;
 use crate::source::{Purpose, SourceError, paths};
 use crate::step::StepPlan;
 use crate::summary::{Summary, SummaryError};
-use crate::train::{TrainError, Watch, train};
+use crate::train::{TrainError, Training, Watch};
 use crate::usage::Usage;
 use crate::weights::{self, WeightsError};
 
@@ -63,6 +66,9 @@ pub enum SessionError {
     /// Training.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// What learned at the best evaluation, or the file of the frozen weights.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// Detection.
     #[error(transparent)]
     Detect(#[from] DetectError),
@@ -86,6 +92,18 @@ pub enum SessionError {
     Report(#[from] SummaryError),
 }
 
+impl SessionError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Train(error) => error.fault(),
+            Self::Checkpoint(error) => error.fault(),
+            Self::Memory(_) | Self::Weights(WeightsError::Write { .. }) => Fault::Resource,
+            _ => Fault::Input,
+        }
+    }
+}
+
 /// One run in its folder.
 pub struct Session<'a> {
     /// What is run.
@@ -106,6 +124,8 @@ pub struct Session<'a> {
     pub begun: Instant,
     /// Memory for training.
     pub memory: MemoryLimit,
+    /// Whether a checkpoint that cannot be written ends the run; otherwise it goes on with the older one.
+    pub strict_save: bool,
 }
 
 /// Memory that training may use.
@@ -130,6 +150,8 @@ pub struct Outcome {
     pub parameters: ParameterCount,
     /// Scores on the test subset; none when stopped.
     pub evaluated: Option<Evaluated>,
+    /// The best evaluation during training, whose weights are the result; none if there were no evaluations.
+    pub best: Option<Best>,
 }
 
 impl Session<'_> {
@@ -150,42 +172,73 @@ impl Session<'_> {
         if let Some(standard) = data.standard() {
             standard.save(&self.folder.standard())?;
         }
-        let watch = Watch { stop: self.stop, observer: self.observer };
-        let model = self.model(classes.len())?;
+        let (model, frozen) = self.model(classes.len())?;
         let parameters = model.parameters();
         let plan = self.step_plan(classes.len(), resume)?;
-        let trained = train(self.config, model, &data, self.folder, resume, &plan, self.device, watch)?;
-        drop(data);
-        weights::save(&trained.model, &self.folder.weights())?;
+        let watched = match self.config.schedule.evaluate_every {
+            0 => None,
+            _ => Some(self.open(&annotations, &classes, self.tested(&self.config.data.validation_subset)?)?),
+        };
+        let validate = |model: AdaTad| match &watched {
+            Some(data) => Ok(self.score(&classes, model, data)?.map(|evaluated| evaluated.map.average)),
+            None => Ok(None),
+        };
+        let training = Training {
+            config: self.config,
+            data: &data,
+            folder: self.folder,
+            step_plan: &plan,
+            device: self.device,
+            watch: Watch { stop: self.stop, observer: self.observer, begun: self.begun },
+            validate: &validate,
+            frozen,
+            strict_save: self.strict_save,
+        };
+        let trained = training.run(model, resume)?;
+        drop((data, watched));
+        let model = match trained.best {
+            Some(_) => put_weights(trained.model, &checkpoint::load_learned(&self.folder.best(), self.device)?),
+            None => trained.model,
+        };
+        weights::save(&model, &self.folder.weights())?;
         let mut outcome = Outcome {
             stopped: trained.stopped,
             steps: trained.steps,
             epoch_losses: trained.epoch_losses,
             parameters,
             evaluated: None,
+            best: trained.best,
         };
         if outcome.stopped {
             return Ok(outcome);
         }
-        let detector = Detector::new(self.config, self.folder, classes.clone(), trained.model, self.device)?;
-        let subset = self.tested(&self.config.data.test_subset)?;
-        let data = self.open(&annotations, &classes, subset)?;
-        let evaluated = evaluate(&detector, &data, &self.config.evaluation.tiou, self.observer)?;
-        self.write_results(&data, &classes, &evaluated, &outcome)?;
-        outcome.evaluated = Some(evaluated);
+        let data = self.open(&annotations, &classes, self.tested(&self.config.data.test_subset)?)?;
+        match self.score(&classes, model, &data)? {
+            Some(evaluated) => {
+                self.write_results(&data, &classes, &evaluated, &outcome)?;
+                outcome.evaluated = Some(evaluated);
+            }
+            None => outcome.stopped = true,
+        }
         Ok(outcome)
     }
 
-    /// Evaluates the folder's trained model on a subset.
+    /// Scores a model on a subset; none when it was asked to stop.
+    fn score(&self, classes: &ClassList, model: AdaTad, data: &Dataset) -> Result<Option<Evaluated>, DetectError> {
+        let detector = Detector::new(self.config, self.folder, classes.clone(), model, self.device)?;
+        evaluate(&detector, data, &self.config.evaluation.tiou, self.stop, self.observer)
+    }
+
+    /// Evaluates the folder's trained model on a subset; none when it was asked to stop.
     ///
     /// # Errors
     ///
     /// See [`SessionError`].
-    pub fn evaluate(&self, subset: &str) -> Result<Evaluated, SessionError> {
+    pub fn evaluate(&self, subset: &str) -> Result<Option<Evaluated>, SessionError> {
         let detector = Detector::load(self.folder, self.device)?;
         let annotations = self.annotations()?;
         let data = self.open(&annotations, detector.classes(), self.tested(subset)?)?;
-        Ok(evaluate(&detector, &data, &self.config.evaluation.tiou, self.observer)?)
+        Ok(evaluate(&detector, &data, &self.config.evaluation.tiou, self.stop, self.observer)?)
     }
 
     /// How steps are run: the fastest way that fits into memory; of a run that goes on, the way it began.
@@ -217,21 +270,23 @@ impl Session<'_> {
         Shape::of(self.config, Plan::of_run(self.config, classes, self.device)).choose(&budget)
     }
 
-    /// The model as training begins with it.
-    fn model(&self, classes: usize) -> Result<AdaTad, SessionError> {
+    /// The model as training begins with it, and the digest of the file that its frozen weights come from.
+    fn model(&self, classes: usize) -> Result<(AdaTad, Option<String>), SessionError> {
         let random = &mut Rng::new(self.config.seed, Stream::Init, 0, 0);
         let (config, device) = (self.config.model(classes), &self.device.clone().autodiff());
         let Some(VideoInput { backbone, weights: Some(given), .. }) = self.config.input.videos() else {
-            return Ok(AdaTad::init(&config, random, device));
+            return Ok((AdaTad::init(&config, random, device), None));
         };
-        let pretrained = VitWeights::open(&self.root.join(&given.backbone), given.state_dict.as_deref())?;
+        let path = self.root.join(&given.backbone);
+        let pretrained = VitWeights::open(&path, given.state_dict.as_deref())?;
         // Where the file may lack something, that must be random.
         let mut vit = match given.allow_missing.is_empty() {
             true => Vit::blank(backbone, device),
             false => Vit::init(backbone, random, device),
         };
         pretrained.load(&mut vit, backbone, &given.allow_missing)?;
-        Ok(AdaTad::around(vit, &config, random, device))
+        let digest = digest(&path).map_err(|source| CheckpointError::Io { path, source })?;
+        Ok((AdaTad::around(vit, &config, random, device), Some(digest)))
     }
 
     /// What learns and what does not, in plain words.
@@ -340,6 +395,21 @@ impl Session<'_> {
         folder.write(&folder.report(), &summary.to_html()?)?;
         Ok(())
     }
+}
+
+/// BLAKE3 of a file, or of the files of a folder by name.
+fn digest(path: &Path) -> std::io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let mut files = vec![path.to_path_buf()];
+    if path.is_dir() {
+        files = std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        files.retain(|path| path.is_file());
+        files.sort();
+    }
+    for file in files {
+        hasher.update_reader(std::fs::File::open(file)?)?;
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Scores as the `map` object of `--json`.

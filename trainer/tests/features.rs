@@ -97,6 +97,7 @@ fn try_run(config: &RunConfig, out: &Path, stop_after: usize, resume: bool) -> R
         observer: &StopAfter(stop_after, &stop),
         begun: Instant::now(),
         memory: MemoryLimit::default(),
+        strict_save: false,
     };
     session.train(resume)
 }
@@ -133,8 +134,8 @@ fn a_run_on_features_is_the_same_twice_and_the_same_after_two_stops() {
         "metrics.jsonl",
         "detections.json",
         "scores.json",
-        "checkpoint/moments.safetensors",
-        "checkpoint/average.safetensors",
+        "checkpoints/step-000006/moments.safetensors",
+        "checkpoints/step-000006/average.safetensors",
     ] {
         assert!(bytes(first.join(name)) == bytes(second.join(name)), "{name} differs between two runs");
         assert!(bytes(first.join(name)) == bytes(stopped.join(name)), "{name} differs after stops");

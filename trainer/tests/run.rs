@@ -58,6 +58,7 @@ fn run(config: &RunConfig, out: &Path, stop_after: usize, resume: bool) -> Outco
         observer: &StopAfter(stop_after, &stop),
         begun: Instant::now(),
         memory: MemoryLimit::default(),
+        strict_save: false,
     };
     session.train(resume).unwrap()
 }
@@ -81,9 +82,13 @@ fn a_run_is_the_same_twice_and_the_same_after_two_stops() {
     let resumed = run(&config, &stopped, usize::MAX, true);
     assert_eq!(resumed.epoch_losses, whole.epoch_losses);
 
-    for name in
-        ["weights.safetensors", "metrics.jsonl", "detections.json", "scores.json", "checkpoint/moments.safetensors"]
-    {
+    for name in [
+        "weights.safetensors",
+        "metrics.jsonl",
+        "detections.json",
+        "scores.json",
+        "checkpoints/step-000006/moments.safetensors",
+    ] {
         assert!(bytes(first.join(name)) == bytes(second.join(name)), "{name} differs between two runs");
         assert!(bytes(first.join(name)) == bytes(stopped.join(name)), "{name} differs after stops");
     }
@@ -157,7 +162,7 @@ fn a_damaged_checkpoint_is_not_resumed() {
     let config = tiny();
     let root = tempfile::tempdir().unwrap();
     run(&config, root.path().join("run").as_path(), 2, false);
-    let moments = root.path().join("run/checkpoint/moments.safetensors");
+    let moments = root.path().join("run/checkpoints/step-000006/moments.safetensors");
     let mut content = bytes(&moments);
     let last = content.len() - 1;
     content[last] ^= 1;
@@ -175,6 +180,7 @@ fn a_damaged_checkpoint_is_not_resumed() {
         observer: &StopAfter(0, &stop),
         begun: Instant::now(),
         memory: MemoryLimit::default(),
+        strict_save: false,
     };
     let error = session.train(true).unwrap_err().to_string();
     assert!(error.contains("moments.safetensors") && error.contains("changed"), "{error}");

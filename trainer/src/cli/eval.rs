@@ -1,16 +1,17 @@
 //! `eval`.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
 use adatad::config::RunConfig;
 use adatad::folder::RunFolder;
 use adatad::session::{MemoryLimit, Session, scores};
 use adatad::summary::score_lines;
+use anyhow::Context;
 use serde_json::json;
 
 use super::device::DeviceName;
 use super::progress::Progress;
+use super::stop::Stop;
 use super::{Clock, Ending, say};
 
 /// Score a trained model on a subset of its data
@@ -35,19 +36,21 @@ impl Eval {
         let folder = RunFolder::open(&self.run)?;
         let config = RunConfig::load(&folder.config(), &[])?;
         let device = self.device.open();
+        let stop = Stop::on_signal().context("cannot watch for Ctrl-C")?;
         let session = Session {
             config: &config,
             folder: &folder,
             root: &self.run,
             device: &device,
             device_name: self.device.name(),
-            stop: &AtomicBool::new(false),
+            stop: &stop.flag,
             observer: &Progress::new(),
             begun: clock.begun(),
             memory: MemoryLimit::default(),
+            strict_save: false,
         };
         let subset = self.subset.as_ref().unwrap_or(&config.data.test_subset);
-        let evaluated = session.evaluate(subset)?;
+        let Some(evaluated) = session.evaluate(subset)? else { return Ok(Ending::Stopped(stop.code())) };
         if self.json {
             clock.print(json!({
                 "map": scores(&evaluated.map), "videos": evaluated.map.videos, "detections": evaluated.map.detections,

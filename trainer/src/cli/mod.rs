@@ -20,16 +20,18 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 
+use adatad::fault::Fault;
 use adatad::memory::DoesNotFit;
+use adatad::session::SessionError;
 use adatad::usage::Usage;
 use adatad_adapter::SpillError;
 
 /// Usage and input.
 const BAD_INPUT: u8 = 2;
+/// A mistake of this program, or a check that says no.
+const MISTAKE: u8 = 1;
 /// Memory or disk does not suffice.
 const LACKING: u8 = 3;
-/// Stopped by a signal, with what was done saved.
-const STOPPED: u8 = 130;
 
 /// Find when actions happen in long videos: train, evaluate, detect.
 #[derive(Parser)]
@@ -60,7 +62,8 @@ enum Ending {
     Done,
     /// A check says no.
     Failed,
-    Stopped,
+    /// A signal, for which this is the exit code.
+    Stopped(u8),
 }
 
 /// Runs the command line.
@@ -82,12 +85,25 @@ pub(crate) fn run() -> ExitCode {
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Failed) => ExitCode::FAILURE,
-        Ok(Ending::Stopped) => ExitCode::from(STOPPED),
+        Ok(Ending::Stopped(code)) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {}", message(&error));
-            let lacks = error.chain().any(|cause| cause.is::<DoesNotFit>() || cause.is::<SpillError>());
-            ExitCode::from(if lacks { LACKING } else { BAD_INPUT })
+            tell(&format!("error: {}", message(&error)));
+            ExitCode::from(failure(&error))
         }
+    }
+}
+
+/// The exit code for an error.
+fn failure(error: &anyhow::Error) -> u8 {
+    let fault = match error.downcast_ref::<SessionError>() {
+        Some(error) => error.fault(),
+        None if error.is::<DoesNotFit>() || error.is::<SpillError>() => Fault::Resource,
+        None => Fault::Input,
+    };
+    match fault {
+        Fault::Input => BAD_INPUT,
+        Fault::Resource => LACKING,
+        Fault::Program => MISTAKE,
     }
 }
 
@@ -130,6 +146,12 @@ impl Clock {
         result["peak_mib"] = json!(usage.peak_mib);
         say(&result.to_string());
     }
+}
+
+/// One line on standard error. That nobody listens there is no error.
+fn tell(line: &str) {
+    use std::io::Write;
+    let _deaf = writeln!(std::io::stderr(), "{line}");
 }
 
 /// One line on standard output. A reader that has seen enough (`| head`) is no error.

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use adatad::observe::{Observer, Stage, StepReport};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::tell;
+
 /// Least time between two plain lines.
 const QUIET: Duration = Duration::from_secs(10);
 
@@ -33,7 +35,7 @@ impl Progress {
         if !self.terminal {
             if always || state.said.elapsed() >= QUIET {
                 state.said = Instant::now();
-                eprintln!("{title} {done}/{total} {text}");
+                tell(&format!("{title} {done}/{total} {text}"));
             }
             return;
         }
@@ -86,7 +88,7 @@ impl Observer for Progress {
     }
 
     fn note(&self, text: &str) {
-        eprintln!("{text}");
+        tell(text);
     }
 }
 

@@ -11,7 +11,7 @@ use adatad_detector::metrics::Counting;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::{Clock, Ending, say};
+use super::{Clock, Ending, say, tell};
 
 /// Score any file of detections: mAP, recall, and what is wrong
 #[derive(clap::Args)]
@@ -85,20 +85,20 @@ impl Score {
         if let Some(table) = &self.video_info {
             truth.with_video_info(table)?;
         } else if let Some(table) = truth.video_info_beside() {
-            eprintln!("note: subsets are those of {}", table.display());
+            tell(&format!("note: subsets are those of {}", table.display()));
             truth.with_video_info(&table)?;
         }
         let scored = score(&predictions, &truth, &self.settings()?)?;
         for note in &scored.notes {
-            eprintln!("note: {note}");
+            tell(&format!("note: {note}"));
         }
         for problem in &scored.problems {
             let file = if problem.file == adatad::score::File::Truth { &self.truth } else { &self.predictions };
-            eprintln!("warning: {}: {}", file.display(), problem.message);
+            tell(&format!("warning: {}: {}", file.display(), problem.message));
         }
         let refused = self.strict && !scored.problems.is_empty();
         if refused {
-            eprintln!("error: refused, as --strict says: {} kinds of faults", scored.problems.len());
+            tell(&format!("error: refused, as --strict says: {} kinds of faults", scored.problems.len()));
         }
         if self.json {
             clock.print(if refused { self.refusal(&scored) } else { self.result(&scored) });

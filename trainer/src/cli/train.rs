@@ -13,7 +13,8 @@ use serde_json::json;
 use super::device::DeviceName;
 use super::progress::Progress;
 use super::size::{self, Size};
-use super::{Clock, Ending, say, stop};
+use super::stop::Stop;
+use super::{Clock, Ending, say};
 
 /// Train, evaluate on the test subset, and write a report
 ///
@@ -47,10 +48,24 @@ pub(crate) struct Train {
     /// Keep what a step needs later in files there, not in memory
     #[arg(long, value_name = "DIR")]
     spill: Option<PathBuf>,
+    /// End with an error when a checkpoint cannot be written, instead of going on with the older one
+    #[arg(long)]
+    strict_save: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
 }
+
+/// Keys that may change when a run goes on: they say how long it runs and how it is watched. How far a run has come
+/// along its schedule follows from its epochs, so what is learned from then on differs from a run that had them from the start.
+const MAY_CHANGE: [&str; 6] = [
+    "schedule.epochs:",
+    "schedule.checkpoint-every:",
+    "schedule.evaluate-every:",
+    "schedule.evaluate-from:",
+    "schedule.skip-limit:",
+    "evaluation.tiou:",
+];
 
 impl Train {
     pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
@@ -60,8 +75,9 @@ impl Train {
             say(config.to_toml().trim_end());
             return Ok(Ending::Done);
         }
+        let _lock = RunFolder::lock(&out)?;
         let folder = if self.resume { RunFolder::open(&out)? } else { RunFolder::create(&out, self.force)? };
-        let stop = stop::on_signal().context("cannot watch for Ctrl-C")?;
+        let stop = Stop::on_signal().context("cannot watch for Ctrl-C")?;
         let observer = Progress::new();
         let device = self.device.open();
         let session = Session {
@@ -70,10 +86,11 @@ impl Train {
             root: &root,
             device: &device,
             device_name: self.device.name(),
-            stop: &stop,
+            stop: &stop.flag,
             observer: &observer,
             begun: clock.begun(),
             memory: MemoryLimit { bytes: self.memory.map(Size::bytes), spill: self.spill.clone() },
+            strict_save: self.strict_save,
         };
         session.plain_words().iter().for_each(|words| observer.note(words));
         let outcome = session.train(self.resume)?;
@@ -82,6 +99,7 @@ impl Train {
         let mut result = json!({
             "run_dir": out, "loss": outcome.epoch_losses, "params": params, "precision": "f32",
             "device": self.device.name(), "seed": config.seed, "stopped": outcome.stopped, "steps": outcome.steps,
+            "best": outcome.best,
         });
         let Some(evaluated) = outcome.evaluated else {
             let run = self.run.as_ref().map(|run| format!(" {}", run.display())).unwrap_or_default();
@@ -93,7 +111,7 @@ impl Train {
             if self.json {
                 clock.print(result);
             }
-            return Ok(Ending::Stopped);
+            return Ok(Ending::Stopped(stop.code()));
         };
         if self.json {
             result["map"] = scores(&evaluated.map);
@@ -124,11 +142,15 @@ impl Train {
                 None if !self.set.is_empty() => Some(RunConfig::load(&RunFolder::open(out)?.config(), &self.set)?),
                 None => None,
             };
-            if given.as_ref().is_some_and(|given| *given != saved) {
-                let differences = saved.differences(given.as_ref().unwrap_or(&saved)).join("\n  ");
-                bail!("the run in {} was started with other settings:\n  {differences}", out.display());
+            let given = given.unwrap_or_else(|| saved.clone());
+            let changed = saved.differences(&given);
+            let refused: Vec<_> =
+                changed.iter().filter(|line| !MAY_CHANGE.iter().any(|key| line.starts_with(key))).collect();
+            if !refused.is_empty() {
+                let lines: Vec<_> = refused.into_iter().map(String::as_str).collect();
+                bail!("the run in {} was started with other settings:\n  {}", out.display(), lines.join("\n  "));
             }
-            return Ok((saved, out.to_path_buf()));
+            return Ok((given, out.to_path_buf()));
         }
         match &self.run {
             Some(run) => Ok((self.read(run)?, out.to_path_buf())),

@@ -9,7 +9,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 
 use super::device::DeviceName;
-use super::{Clock, Ending, say};
+use super::{Clock, Ending, say, tell};
 
 /// Look into files of pretrained weights, convert them
 #[derive(clap::Subcommand)]
@@ -234,10 +234,10 @@ impl Convert {
         let bytes = convert(&weights, &config, &self.out, precision)?;
         let untold = untold(&config, &VitWeights::open(&self.out, None)?.config()?);
         if !untold.is_empty() {
-            eprintln!(
+            tell(&format!(
                 "the new file cannot say this of the transformer; write it under [backbone] in run files:\n  {}",
                 untold.join("\n  ")
-            );
+            ));
         }
         if self.json {
             clock.print(json!({

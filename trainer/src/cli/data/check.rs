@@ -8,7 +8,7 @@ use adatad_data::check::{CheckOptions, Checked, Count, Finding, Fixed, Report};
 use adatad_data::classes::ClassList;
 use serde_json::{Value, json};
 
-use super::super::{Clock, Ending, say};
+use super::super::{Clock, Ending, say, tell};
 use super::unoccupied;
 
 /// Find what is wrong with videos and labels
@@ -56,7 +56,7 @@ impl Check {
         let options =
             CheckOptions { videos: target.videos.as_deref(), classes: classes.as_ref(), subsets: &target.subsets };
         if options.videos.is_none() {
-            eprintln!("only labels are checked: no folder of videos; give --videos DIR");
+            tell(&format!("only labels are checked: no folder of videos; give --videos DIR"));
         }
         let checked = Checked::new(&target.labels, options)?;
         let fixed = self.fix.as_ref().map(|_| checked.fix()).transpose()?;

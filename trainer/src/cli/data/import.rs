@@ -8,7 +8,7 @@ use adatad_data::import::{ImportOptions, Imported, import};
 use anyhow::Context;
 use serde_json::json;
 
-use super::super::{Clock, Ending, say};
+use super::super::{Clock, Ending, say, tell};
 use super::kind::Read;
 use super::unoccupied;
 
@@ -74,16 +74,19 @@ impl Import {
         let (no_length, no_subset) = (without(&|v| v.duration.is_none()), without(&|v| v.subset.is_none()));
         let segments: usize = labels.videos.iter().map(|video| video.actions.len()).sum();
         for left in &labels.left_out {
-            eprintln!("left out: {} x {} (first: {})", left.count, left.reason, left.first);
+            tell(&format!("left out: {} x {} (first: {})", left.count, left.reason, left.first));
         }
         if let Some(first) = missing.first() {
-            eprintln!("warning: {} videos are not in the folder, or cannot be opened (first: {first})", missing.len());
+            tell(&format!(
+                "warning: {} videos are not in the folder, or cannot be opened (first: {first})",
+                missing.len()
+            ));
         }
         if no_length > 0 {
-            eprintln!("warning: the length of {no_length} videos is not known; give --videos DIR");
+            tell(&format!("warning: the length of {no_length} videos is not known; give --videos DIR"));
         }
         if no_subset > 0 {
-            eprintln!("warning: {no_subset} videos are in no subset; give --subset NAME");
+            tell(&format!("warning: {no_subset} videos are in no subset; give --subset NAME"));
         }
         if self.json {
             let left_out = labels.left_out.iter();
