@@ -1,7 +1,5 @@
 //! The `adatad` command.
 
-#![expect(clippy::print_stderr, reason = "this is the command: printing is its task")]
-
 mod cli;
 
 use std::process::ExitCode;

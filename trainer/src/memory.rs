@@ -118,7 +118,10 @@ impl<'a> Shape<'a> {
         let most = budget.batch.min(budget.threads).max(1);
         let Some((vit, adapter)) = self.backbone else {
             let need = Need { kept: 0, working: 0, again: 0.0 };
-            return Ok(self.chosen(budget.form.clone(), need, most));
+            let mut ways = (1..=most).rev().map(|at_once| self.chosen(budget.form.clone(), need, at_once));
+            let fits = |chosen: &Chosen| budget.bytes.is_none_or(|bytes| chosen.memory.total <= bytes);
+            let needed = self.chosen(budget.form.clone(), need, 1).memory.total;
+            return ways.find(fits).ok_or(DoesNotFit { needed, budget: budget.bytes.unwrap_or(0) });
         };
         let cost = Cost { vit, adapter, frames: self.shown.frames, pixels: self.shown.pixels };
         let choices = cost.choices(&budget.form);

@@ -41,7 +41,7 @@ const PREFIX: &str = "step-";
 const UNFINISHED: &str = "tmp";
 
 /// The numbers of a checkpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
     /// Steps done.
@@ -335,9 +335,9 @@ fn open(folder: &Path, device: &Device) -> Result<Found, String> {
     Ok(Found { folder: folder.into(), progress, rejected: Vec::new(), weights, average, moments })
 }
 
-/// A file that is on the disk when this returns.
+/// A file that is on the disk when this returns. Its folder is the part that appears whole or not at all.
 fn durable(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = File::options().create(true).truncate(true).write(true).open(path)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Watch;
 use super::error::TrainError;
 use super::log::Log;
-use super::plan::{Plan, Unready};
+use super::plan::Unready;
 use crate::checkpoint::Progress;
 use crate::config::RunConfig;
 use crate::folder::RunFolder;
@@ -14,7 +14,10 @@ use crate::source::Sample;
 /// Counts what is left out.
 pub(super) struct Guard<'a> {
     pub(super) config: &'a RunConfig,
-    pub(super) plan: &'a Plan<'a>,
+    /// Windows of a step.
+    pub(super) batch: usize,
+    /// Windows of an epoch.
+    pub(super) windows: usize,
     pub(super) log: &'a mut Log,
     pub(super) watch: Watch<'a>,
 }
@@ -33,7 +36,7 @@ impl Guard<'_> {
         progress: &mut Progress,
         windows: impl Iterator<Item = Result<Sample, Unready>>,
     ) -> Result<Vec<Sample>, TrainError> {
-        let mut samples = Vec::with_capacity(self.plan.batch);
+        let mut samples = Vec::with_capacity(self.batch);
         for window in windows {
             let error = match window {
                 Ok(sample) => {
@@ -47,7 +50,7 @@ impl Guard<'_> {
             let reason = error.to_string();
             self.log.skipped_window(progress.step, &reason);
             self.watch.observer.note(&format!("step {}: a window is left out: {reason}", progress.step));
-            let drawn = ((progress.step + 1) * self.plan.batch).max(self.plan.windows);
+            let drawn = ((progress.step + 1) * self.batch).max(self.windows);
             let limit = self.config.schedule.skip_limit;
             if progress.skipped_windows as f64 > limit * drawn as f64 {
                 return Err(TrainError::TooManySkipped {
@@ -93,5 +96,41 @@ impl Guard<'_> {
             videos.join(", ")
         ));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
+    use std::time::Instant;
+
+    use adatad_data::ahead::Panicked;
+
+    use super::*;
+    use crate::fault::Fault;
+    use crate::observe::{Observer, Stage, StepReport};
+    use crate::session::SessionError;
+
+    struct Deaf;
+
+    impl Observer for Deaf {
+        fn stage(&self, _: Stage, _: usize, _: usize) {}
+        fn step(&self, _: &StepReport) {}
+        fn note(&self, _: &str) {}
+    }
+
+    #[test]
+    fn a_mistake_in_a_thread_ends_the_run_with_the_name_of_what_it_worked_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = RunConfig::parse(crate::config::DEMONSTRATION, Path::new("demo"), &[]).unwrap();
+        let (stop, mut log) = (AtomicBool::new(false), Log::open(&folder.path().join("log"), 0));
+        let watch = Watch { stop: &stop, observer: &Deaf, begun: Instant::now() };
+        let mut guard = Guard { config: &config, batch: 2, windows: 8, log: &mut log, watch };
+        let panicked = Panicked { job: "video `press_1` (step 3)".into(), reason: "index out of bounds".into() };
+        let windows = [Err(Unready::Panicked(panicked))].into_iter();
+        let error = guard.readable(&mut Progress::default(), windows).unwrap_err();
+        assert!(error.to_string().contains("press_1") && error.to_string().contains("out of bounds"), "{error}");
+        assert_eq!(SessionError::Train(error).fault(), Fault::Program);
     }
 }

@@ -160,18 +160,8 @@ impl Training<'_> {
         let mut optimizer = Optimizer::new(self.config.optimizer.clone());
         let mut normalizer = self.config.detector.normalizer();
         if !resume {
-            let progress = Progress {
-                step: 0,
-                optimizer_steps: 0,
-                loss_normalizer: normalizer.value,
-                epoch_losses: Vec::new(),
-                epoch_sum: 0.0,
-                log_bytes: 0,
-                skipped_windows: 0,
-                skipped_steps: 0,
-                best: None,
-                frozen: self.frozen.clone(),
-            };
+            let progress =
+                Progress { loss_normalizer: normalizer.value, frozen: self.frozen.clone(), ..Progress::default() };
             return Ok(Live { model: Some(model), average, optimizer, normalizer, progress });
         }
         let observer = self.watch.observer;
@@ -266,7 +256,7 @@ impl Run<'_> {
     ) -> Result<(), TrainError> {
         let &Training { config, device, step_plan, watch, .. } = self.training;
         let step = live.progress.step;
-        let mut guard = Guard { config, plan: self.plan, log: &mut self.log, watch };
+        let mut guard = Guard { config, batch: self.plan.batch, windows: self.plan.windows, log: &mut self.log, watch };
         let samples = guard.readable(&mut live.progress, windows.take(self.plan.batch))?;
         let names: Vec<String> = samples.iter().map(|sample| sample.window.name.clone()).collect();
         let factor = self.schedule.rate(1.0, step);

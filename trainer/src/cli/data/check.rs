@@ -56,7 +56,7 @@ impl Check {
         let options =
             CheckOptions { videos: target.videos.as_deref(), classes: classes.as_ref(), subsets: &target.subsets };
         if options.videos.is_none() {
-            tell(&format!("only labels are checked: no folder of videos; give --videos DIR"));
+            tell("only labels are checked: no folder of videos; give --videos DIR");
         }
         let checked = Checked::new(&target.labels, options)?;
         let fixed = self.fix.as_ref().map(|_| checked.fix()).transpose()?;

@@ -1,0 +1,10 @@
+//! Processes that are killed, stopped, starved and lied to.
+
+#![cfg(unix)]
+#![cfg(test)]
+
+mod faults;
+mod kill;
+mod process;
+#[path = "../small/mod.rs"]
+mod small;
