@@ -1,17 +1,18 @@
 //! One subset of a run's videos: windows to learn from, windows to detect in.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use adatad_data::annotation::{AnnotationError, Annotations, VideoEntry};
-use adatad_data::classes::ClassList;
+use adatad_data::classes::{ClassError, ClassList, ListFault};
 use adatad_data::features::Standard;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::{
-    Conversion, Grid, Padding, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule, Whole,
+    Grid, Padding, Resize, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule, Whole,
     Window, WindowError,
 };
 
-use crate::config::{Input, RunConfig};
+use crate::config::{Input, RunConfig, VideoListError};
 use crate::source::{Purpose, Reading, Sample, Source, SourceError, paths};
 
 /// Shortest and longest piece of a video that fits in a window, as shares of it (OpenTAD `crop_ratio`).
@@ -49,11 +50,36 @@ pub enum DatasetError {
         /// Frames from one step to the next.
         feature_stride: usize,
     },
+    /// A list of videos to leave out.
+    #[error(transparent)]
+    Blocked(#[from] VideoListError),
+    /// All of them are left out.
+    #[error("subset `{subset}`: data.blocked-videos names every video of it")]
+    AllBlocked {
+        /// The subset.
+        subset: String,
+    },
     /// Nothing to learn.
     #[error("subset `{subset}` has no action that can be learned")]
     NothingToLearn {
         /// The subset.
         subset: String,
+    },
+}
+
+/// Classes that cannot be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClassesError {
+    /// The list of the run file.
+    #[error("data.class-list: {0}")]
+    List(#[from] ClassError),
+    /// The labels of the annotations.
+    #[error("the labels of {}: {fault}", path.display())]
+    Labels {
+        /// The annotations.
+        path: PathBuf,
+        /// What is wrong.
+        fault: ListFault,
     },
 }
 
@@ -66,9 +92,62 @@ pub struct Dataset {
     source: Source,
     standard: Option<Standard>,
     grid: Grid,
-    truncation: Truncation,
+    training: Training,
     cover: Cover,
+    counting: Counting,
     seed: u64,
+}
+
+/// What is counted when a subset is scored.
+#[derive(Debug, Clone, Default)]
+pub struct Counting {
+    /// Videos that are not.
+    pub blocked: BTreeSet<String>,
+    /// Labels that are not.
+    pub ignored: BTreeSet<String>,
+    /// Recall of the best `k * x` detections, where asked.
+    pub top_k: Vec<usize>,
+}
+
+/// How training windows are taken from a video.
+#[derive(Debug, Clone, Copy)]
+enum Training {
+    /// A random piece.
+    Piece(Truncation),
+    /// All of it.
+    Whole(Resize),
+}
+
+impl Training {
+    fn new(config: &RunConfig) -> Result<Self, WindowError> {
+        Ok(match resize(config)? {
+            Some(resize) => Training::Whole(resize),
+            None => {
+                let trunc_thresh = config.window.truncation_threshold;
+                Training::Piece(TruncationConfig { grid: grid(config), crop_ratio: CROP_RATIO, trunc_thresh }.build()?)
+            }
+        })
+    }
+}
+
+/// The classes of a run, in the order of their indices.
+///
+/// # Errors
+///
+/// The run's list cannot be used, or the annotations have no label that could be a class.
+pub fn classes(config: &RunConfig, root: &Path, annotations: &Annotations) -> Result<ClassList, ClassesError> {
+    if let Some(list) = &config.data.class_list {
+        return Ok(ClassList::load(root.join(list))?);
+    }
+    let ignored: Vec<&str> = config.data.ignored_labels.iter().map(String::as_str).collect();
+    let path = || root.join(&config.data.annotations);
+    ClassList::from_annotations(annotations, &ignored).map_err(|fault| ClassesError::Labels { path: path(), fault })
+}
+
+/// How whole videos become windows, where they do.
+fn resize(config: &RunConfig) -> Result<Option<Resize>, WindowError> {
+    let window = &config.window;
+    window.resize.then(|| Resize::new(window.size, window.scale_factor)).transpose()
 }
 
 /// The grid of a run.
@@ -76,7 +155,8 @@ pub fn grid(config: &RunConfig) -> Grid {
     let window = &config.window;
     Grid {
         window_size: window.size,
-        feature_stride: window.feature_stride,
+        // Frames of a whole video have no fixed distance.
+        feature_stride: if window.resize { window.scale_factor } else { window.feature_stride },
         sample_stride: 1,
         scale_factor: window.scale_factor,
         offset_frames: match &config.input {
@@ -94,26 +174,37 @@ pub fn padding(config: &RunConfig) -> Padding {
 /// How windows cover a video in detection.
 #[derive(Debug, Clone, Copy)]
 pub enum Cover {
-    /// Windows of one length. The tail of a video is always covered and no window is seen twice.
+    /// Windows of one length.
     Sliding(Sliding),
-    /// One window.
+    /// One window, as long as the recording.
     Whole(Whole),
+    /// One window of fixed length, the video's frames spread over it.
+    Resize(Resize),
 }
 
 impl Cover {
-    /// That of a run.
+    /// That of a run. With `cover_tail` the end of a video is always seen, and no window twice.
     ///
     /// # Errors
     ///
     /// Windows of such a length, or overlap, cannot be made.
-    pub fn new(config: &RunConfig) -> Result<Self, WindowError> {
+    pub fn new(config: &RunConfig, cover_tail: bool) -> Result<Self, WindowError> {
+        if let Some(resize) = resize(config)? {
+            return Ok(Cover::Resize(resize));
+        }
         let grid = grid(config);
         Ok(match config.window.overlap {
-            Some(overlap) => {
-                Cover::Sliding(SlidingConfig { grid, overlap, completeness: None, cover_tail: true }.build()?)
-            }
+            Some(overlap) => Cover::Sliding(SlidingConfig { grid, overlap, completeness: None, cover_tail }.build()?),
             None => Cover::Whole(Whole::new(grid, padding(config))?),
         })
+    }
+
+    /// Whether a window is all there is of a video.
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Cover::Sliding(_) => false,
+            Cover::Whole(_) | Cover::Resize(_) => true,
+        }
     }
 
     /// The windows of a video.
@@ -121,6 +212,7 @@ impl Cover {
         match self {
             Cover::Sliding(sliding) => sliding.cut(timeline, None),
             Cover::Whole(whole) => vec![whole.window(timeline)],
+            Cover::Resize(resize) => vec![resize.window(timeline, &[])],
         }
     }
 }
@@ -141,17 +233,33 @@ impl Dataset {
         progress: impl Fn(usize, usize) + Sync,
     ) -> Result<Self, DatasetError> {
         let Subset { name, purpose, standard } = subset;
-        let entries: Vec<VideoEntry> = annotations.subset(name)?.into_iter().cloned().collect();
-        let grid = grid(config);
+        let blocked = config.data.blocked_videos.names(root)?;
+        let chosen = annotations.subset(name)?.into_iter().filter(|entry| !blocked.contains(&entry.name));
+        let entries: Vec<VideoEntry> = chosen.cloned().collect();
+        if entries.is_empty() {
+            return Err(DatasetError::AllBlocked { subset: name.into() });
+        }
+        let (grid, training) = (grid(config), Training::new(config)?);
         let files = paths(config, root, entries.iter().map(|entry| entry.name.as_str()));
         let mut source = Reading::new(config, purpose, standard.clone()).open(files)?;
-        let rule = TruthRule { conversion: Conversion::Exact, filter_gt: true, ignored: Vec::new() };
+        let rule = TruthRule {
+            conversion: config.data.time_conversion,
+            filter_gt: config.data.filter_gt,
+            ignored: config.data.ignored_labels.clone(),
+        };
         let mut timelines = Vec::with_capacity(entries.len());
         let mut truths = Vec::with_capacity(entries.len());
         for (video, entry) in entries.iter().enumerate() {
             let timeline = source.timeline(video, entry)?;
             check_length(&timeline, &grid, &config.input)?;
-            truths.push(rule.in_frames(entry, &timeline, &grid, classes)?);
+            let mut truth = match training {
+                Training::Piece(_) => rule.in_frames(entry, &timeline, &grid, classes)?,
+                Training::Whole(_) => rule.in_seconds(entry, classes)?,
+            };
+            if config.data.class_agnostic {
+                truth.iter_mut().for_each(|truth| truth.class = 0);
+            }
+            truths.push(truth);
             timelines.push(timeline);
         }
         if purpose == Purpose::Training && truths.iter().all(Vec::is_empty) {
@@ -160,8 +268,6 @@ impl Dataset {
         source.fill(progress)?;
         let learned = matches!(&config.input, Input::Features(f) if f.standardise) && purpose == Purpose::Training;
         let standard = if learned { source.standardise()? } else { standard };
-        let truncation =
-            TruncationConfig { grid, crop_ratio: CROP_RATIO, trunc_thresh: config.window.truncation_threshold };
         Ok(Self {
             entries,
             timelines,
@@ -169,8 +275,13 @@ impl Dataset {
             source,
             standard,
             grid,
-            truncation: truncation.build()?,
-            cover: Cover::new(config)?,
+            training,
+            cover: Cover::new(config, config.window.cover_tail)?,
+            counting: Counting {
+                blocked: config.evaluation.blocked_videos.names(root)?,
+                ignored: config.data.ignored_labels.iter().cloned().collect(),
+                top_k: config.evaluation.top_k.clone(),
+            },
             seed: config.seed,
         })
     }
@@ -178,6 +289,11 @@ impl Dataset {
     /// The videos, by name.
     pub fn videos(&self) -> &[VideoEntry] {
         &self.entries
+    }
+
+    /// What is counted when it is scored.
+    pub fn counting(&self) -> &Counting {
+        &self.counting
     }
 
     /// The grid windows lie on.
@@ -202,8 +318,11 @@ impl Dataset {
     /// The video cannot be read.
     pub fn training_sample(&self, video: usize, epoch: usize, draw: usize) -> Result<Sample, SourceError> {
         let mut rng = Rng::new(self.seed, Stream::Window, epoch as u64, draw as u64);
-        let timeline = &self.timelines[video];
-        let window = self.truncation.draw(timeline, &self.truths[video], &mut |low, high| rng.integer(low, high));
+        let (timeline, truth) = (&self.timelines[video], &self.truths[video]);
+        let window = match &self.training {
+            Training::Piece(truncation) => truncation.draw(timeline, truth, &mut |low, high| rng.integer(low, high)),
+            Training::Whole(resize) => resize.window(timeline, truth),
+        };
         let mut augment = Rng::new(self.seed, Stream::Augment, epoch as u64, draw as u64);
         self.source.show(self.source.fitted(window, timeline), &mut augment)
     }

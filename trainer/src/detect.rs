@@ -97,18 +97,13 @@ impl Detector {
         model: AdaTad,
         device: &Device,
     ) -> Result<Self, DetectError> {
-        let classifier =
-            config.inference.classifier.as_ref().map(|given| Classifier::load(given, &classes)).transpose()?;
-        let says_classes = config.detector.says_classes();
-        if !says_classes && classifier.is_none() && classes.len() > 1 {
-            return Err(DetectError::NoClasses { detector: config.detector.name(), classes: classes.len() });
-        }
+        let classifier = classifier(config, &classes)?;
         Ok(Self {
-            thin_windows: !says_classes,
+            thin_windows: !config.detector.says_classes(),
             classifier,
             model,
             classes,
-            cover: Cover::new(config)?,
+            cover: Cover::new(config, true)?,
             reading: Reading::new(config, Purpose::Testing, folder.standard_of(config)?).once(),
             decode: DecodeConfig {
                 pre_nms_threshold: config.inference.pre_nms_threshold,
@@ -159,7 +154,7 @@ impl Detector {
             self.model.detector.decode(&predictions, &self.decode).into_iter().flatten().collect();
         let length = |s: &Segment| f64::from(s.end - s.start) * timing.step_seconds();
         segments.retain(|s| self.min_duration <= 0.0 || length(s) > self.min_duration);
-        if self.thin_windows || matches!(self.cover, Cover::Whole(_)) {
+        if self.thin_windows || self.cover.is_whole() {
             segments = self.suppression.apply(&segments);
         }
         let seconds = |grid: f32| timing.seconds(f64::from(grid)) as f32;
@@ -174,7 +169,7 @@ impl Detector {
     fn joined(&self, found: &[Detection]) -> Vec<Detection> {
         match self.cover {
             Cover::Sliding(_) => merge(found, &self.suppression),
-            Cover::Whole(_) => found.to_vec(),
+            Cover::Whole(_) | Cover::Resize(_) => found.to_vec(),
         }
     }
 
@@ -200,7 +195,7 @@ impl Detector {
     pub fn in_file(&self, path: &Path, mut progress: impl FnMut(usize, usize)) -> Result<Vec<Detection>, DetectError> {
         let mut source = self.reading.clone().open(vec![path.to_path_buf()])?;
         source.fill(|_, _| {})?;
-        let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let name = self.reading.name_of(path);
         let Some(timeline) = source.own_timeline(0, name.clone())? else {
             return Err(DetectError::UnknownRate { name });
         };
@@ -214,4 +209,17 @@ impl Detector {
         }
         Ok(self.joined(&found))
     }
+}
+
+/// What says the classes of a run's segments, where its detector does not.
+///
+/// # Errors
+///
+/// Nothing says them, or the classifier's scores cannot be used.
+pub fn classifier(config: &RunConfig, classes: &ClassList) -> Result<Option<Classifier>, DetectError> {
+    let given = config.inference.classifier.as_ref();
+    if !config.says_classes() && given.is_none() && classes.len() > 1 {
+        return Err(DetectError::NoClasses { detector: config.detector.name(), classes: classes.len() });
+    }
+    Ok(given.map(|given| Classifier::load(given, classes)).transpose()?)
 }

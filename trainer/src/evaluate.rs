@@ -1,12 +1,13 @@
 //! Detection over a subset, scored.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use adatad_data::annotation::VideoEntry;
-use adatad_detector::metrics::{LabelledDetection, LabelledTruth, MeanAveragePrecision, mean_average_precision};
+use adatad_detector::metrics::{Evaluation, LabelledDetection, LabelledTruth, MeanAveragePrecision, MeanRecall};
 use adatad_detector::segment::Detection;
 
-use crate::dataset::Dataset;
+use crate::dataset::{Counting, Dataset};
 use crate::detect::{DetectError, Detector};
 use crate::observe::{Observer, Stage};
 
@@ -17,6 +18,8 @@ pub struct Evaluated {
     pub detections: Vec<Vec<Detection>>,
     /// Mean average precision.
     pub map: MeanAveragePrecision,
+    /// Recall of the best detections, where the run asks for it (`evaluation.top-k`).
+    pub recall: Option<MeanRecall>,
 }
 
 /// Detects in every video of `data` and compares with its annotations; none when `stop` was set before the last video
@@ -41,18 +44,22 @@ pub fn evaluate(
         detections.push(detector.in_dataset(data, video)?);
         observer.stage(Stage::Detect, video + 1, total);
     }
-    let map = score(detector, data.videos(), &detections, tiou);
-    Ok(Some(Evaluated { detections, map }))
+    let (map, recall) = score(detector, data.videos(), &detections, data.counting(), tiou);
+    Ok(Some(Evaluated { detections, map, recall }))
 }
 
+/// Differs from OpenTAD: labels that mark what is no class are not counted, where its evaluator makes a class of them.
 fn score(
     detector: &Detector,
     videos: &[VideoEntry],
     detections: &[Vec<Detection>],
+    counting: &Counting,
     tiou: &[f64],
-) -> MeanAveragePrecision {
+) -> (MeanAveragePrecision, Option<MeanRecall>) {
+    let Counting { blocked, ignored, top_k } = counting;
     let truth = videos.iter().map(|entry| {
-        let actions = entry.actions.iter().map(|a| LabelledTruth { start: a.start, end: a.end, label: &a.label });
+        let actions = entry.actions.iter().filter(|action| !ignored.contains(&action.label));
+        let actions = actions.map(|a| LabelledTruth { start: a.start, end: a.end, label: &a.label });
         (entry.name.as_str(), actions.collect())
     });
     let found = videos.iter().zip(detections).map(|(entry, detections)| {
@@ -64,5 +71,9 @@ fn score(
         });
         (entry.name.as_str(), labelled.collect())
     });
-    mean_average_precision(&truth.collect::<Vec<_>>(), &found.collect::<Vec<_>>(), tiou)
+    let (truth, found) = (truth.collect::<Vec<_>>(), found.collect::<Vec<_>>());
+    let blocked: BTreeSet<&str> = blocked.iter().map(String::as_str).collect();
+    let evaluation = Evaluation::new(&truth, &found, &blocked);
+    let recall = (!top_k.is_empty()).then(|| evaluation.recall(tiou, top_k));
+    (evaluation.average_precision(tiou), recall)
 }

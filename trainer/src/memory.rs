@@ -106,7 +106,13 @@ impl<'a> Shape<'a> {
             Input::Videos(videos) => Some((&videos.backbone, &videos.adapter)),
             Input::Features(_) => None,
         };
-        Self { backbone, detector: &config.detector, steps: config.window.size, shown: Shown::of(config), plan }
+        Self {
+            backbone,
+            detector: &config.detector,
+            steps: config.window.padded_size.unwrap_or(config.window.size),
+            shown: Shown::of(config),
+            plan,
+        }
     }
 
     /// The fastest way that fits.

@@ -50,8 +50,10 @@ pub struct ModelConfig {
     pub detector: DetectorConfig,
     /// Number of classes.
     pub classes: usize,
-    /// Length of a window in grid steps. Stored features may be longer, or shorter: then they are padded to it.
+    /// Length of a window in grid steps: what the features of frames are resampled to.
     pub window_steps: usize,
+    /// Length in grid steps to which the detector pads shorter windows (OpenTAD `max_seq_len`).
+    pub detector_steps: usize,
     /// Weight of the frame loss, in training; at 0 the model has no frame head.
     pub frame_loss: f64,
 }
@@ -116,7 +118,7 @@ impl AdaTad {
         rng: &mut dyn Rng,
         device: &Device,
     ) -> Self {
-        let ModelConfig { source, detector, classes, window_steps, frame_loss } = config;
+        let ModelConfig { source, detector, classes, window_steps, detector_steps, frame_loss } = config;
         let channels = source.channels();
         let backbone = match source {
             FeatureSource::Backbone { vit: vit_config, adapter, representation } => {
@@ -127,7 +129,7 @@ impl AdaTad {
         };
         Self {
             backbone,
-            detector: Detector::init(detector, [channels, *classes, *window_steps], rng, device),
+            detector: Detector::init(detector, [channels, *classes, *detector_steps], rng, device),
             frame_head: (*frame_loss > 0.0).then(|| init::linear([channels, *classes], 1.0, rng, device)),
             window_steps: *window_steps,
             frame_loss: *frame_loss,

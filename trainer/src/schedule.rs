@@ -10,6 +10,9 @@ pub struct ScheduleConfig {
     pub epochs: usize,
     /// Passes during which the rate rises from 0.
     pub warmup_epochs: usize,
+    /// Passes after which the cosine would end (OpenTAD `max_epoch`): published recipes stop long before. Absent: `epochs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosine_epochs: Option<usize>,
     /// Windows drawn from each video in one pass.
     pub windows_per_video: usize,
     /// Windows per step.
@@ -48,6 +51,13 @@ fn one() -> usize {
 
 fn skip_limit() -> f64 {
     0.01
+}
+
+impl ScheduleConfig {
+    /// Passes after which the cosine would end.
+    pub fn cosine_epochs(&self) -> usize {
+        self.cosine_epochs.unwrap_or(self.epochs)
+    }
 }
 
 /// When the rate falls, and by how much.

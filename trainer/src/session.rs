@@ -9,7 +9,7 @@ use adatad_adapter::TuningMode;
 use adatad_backbone::Vit;
 use adatad_backbone::weights::VitWeights;
 use adatad_data::annotation::{AnnotationError, Annotations};
-use adatad_data::classes::{ClassError, ClassList, ListFault};
+use adatad_data::classes::{ClassError, ClassList};
 use adatad_data::features::StandardError;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::synth::{self, SynthError};
@@ -20,8 +20,8 @@ use serde_json::json;
 use crate::average::put_weights;
 use crate::checkpoint::{self, Best, CheckpointError};
 use crate::config::{Input, RunConfig, VideoInput};
-use crate::dataset::{Dataset, DatasetError, Subset};
-use crate::detect::{DetectError, Detector};
+use crate::dataset::{self, ClassesError, Dataset, DatasetError, Subset};
+use crate::detect::{self, DetectError, Detector};
 use crate::evaluate::{Evaluated, evaluate};
 use crate::fault::Fault;
 use crate::folder::{FolderError, RunFolder};
@@ -50,13 +50,8 @@ pub enum SessionError {
     #[error(transparent)]
     Annotations(#[from] AnnotationError),
     /// The labels in them.
-    #[error("the labels of {}: {fault}", path.display())]
-    Labels {
-        /// The annotations.
-        path: PathBuf,
-        /// What is wrong.
-        fault: ListFault,
-    },
+    #[error(transparent)]
+    Labels(#[from] ClassesError),
     /// The class list of the run.
     #[error(transparent)]
     Classes(#[from] ClassError),
@@ -164,6 +159,7 @@ impl Session<'_> {
         self.generate()?;
         let annotations = self.annotations()?;
         let classes = self.labels(&annotations)?;
+        detect::classifier(self.config, &classes)?; // what is missing is better known before training
         classes.save(self.folder.classes())?;
         self.folder.write(&self.folder.config(), &self.config.to_toml())?;
 
@@ -334,8 +330,7 @@ impl Session<'_> {
     }
 
     fn labels(&self, annotations: &Annotations) -> Result<ClassList, SessionError> {
-        let path = self.root.join(&self.config.data.annotations);
-        ClassList::from_annotations(annotations, &[]).map_err(|fault| SessionError::Labels { path, fault })
+        Ok(dataset::classes(self.config, self.root, annotations)?)
     }
 
     fn open(
@@ -364,7 +359,11 @@ impl Session<'_> {
         let rows = names.zip(evaluated.detections.iter().map(Vec::as_slice));
         let folder = self.folder;
         folder.write(&folder.detections(), &results::activitynet(rows, classes).to_string())?;
-        folder.write(&folder.scores(), &format!("{:#}\n", scores(&evaluated.map)))?;
+        let mut scored = scores(&evaluated.map);
+        if let Some(recall) = &evaluated.recall {
+            scored["recall"] = json!(recall);
+        }
+        folder.write(&folder.scores(), &format!("{scored:#}\n"))?;
 
         let config = self.config.to_toml();
         let usage = Usage::since(self.begun);

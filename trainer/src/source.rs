@@ -64,6 +64,10 @@ pub enum Reading {
         transform: Transform,
         /// Which frames a window shows.
         clips: Clips,
+        /// Frames a second, where the run file says.
+        fps: Option<f64>,
+        /// What files are called before a video's name.
+        prefix: String,
     },
     /// Features.
     Features {
@@ -91,6 +95,7 @@ pub struct Clips {
 impl Clips {
     fn new(config: &RunConfig) -> Self {
         let WindowConfig { representation, snippet_interval: interval, .. } = config.window;
+        // Frames of a whole video stand anywhere in it: the grid's are one apart then.
         Self { representation, interval, frame_stride: grid(config).frame_stride() }
     }
 
@@ -145,7 +150,7 @@ impl Reading {
                     memory: videos.cache_mib << 20,
                     shuffle: videos.shuffle_frames.then_some(config.seed),
                 };
-                Reading::Videos { options, transform, clips }
+                Reading::Videos { options, transform, clips, fps: videos.fps, prefix: videos.prefix.clone() }
             }
             Input::Features(features) => Reading::Features {
                 layout: features.layout(config.window.feature_stride),
@@ -160,11 +165,21 @@ impl Reading {
     /// The same for a file of which a window is shown once: nothing is kept, nothing is shuffled.
     pub fn once(mut self) -> Self {
         match &mut self {
-            Reading::Videos { options, .. } => (options.memory, options.shuffle) = (0, None),
+            Reading::Videos { options, fps, .. } => (options.memory, options.shuffle, *fps) = (0, None, None),
             // A recording is read once for all its windows, and that is all the memory it takes.
             Reading::Features { memory, .. } => *memory = usize::MAX,
         }
         self
+    }
+
+    /// The name of the video in a file: without what all files are called before it.
+    pub fn name_of(&self, path: &Path) -> String {
+        let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+        let prefix = match self {
+            Reading::Videos { prefix, .. } => prefix.as_str(),
+            Reading::Features { .. } => "",
+        };
+        stem.strip_prefix(prefix).unwrap_or(&stem).to_owned()
     }
 
     /// Opens files; what is in them is read by [`Source::fill`] or when it is shown.
@@ -174,8 +189,8 @@ impl Reading {
     /// The first file that cannot be used.
     pub fn open(self, paths: Vec<PathBuf>) -> Result<Source, SourceError> {
         match self {
-            Reading::Videos { options, transform, clips } => {
-                Ok(Source::Videos { store: FrameStore::open(&paths, options)?, transform, clips })
+            Reading::Videos { options, transform, clips, fps, .. } => {
+                Ok(Source::Videos { store: FrameStore::open(&paths, options)?, transform, clips, fps })
             }
             Reading::Features { layout, standard, fps, memory, padding } => {
                 let mut store = FeatureStore::open(paths, layout)?;
@@ -199,6 +214,8 @@ pub enum Source {
         transform: Transform,
         /// Which frames a window shows.
         clips: Clips,
+        /// Frames a second, where the run file says.
+        fps: Option<f64>,
     },
     /// Features.
     Features {
@@ -221,7 +238,9 @@ impl Source {
     /// Its length is unknown, or it has none.
     pub fn timeline(&self, video: usize, entry: &VideoEntry) -> Result<Timeline, WindowError> {
         match self {
-            Source::Videos { store, .. } => Timeline::new(video, entry, None, Some(store.video(video).info().frames)),
+            Source::Videos { store, fps, .. } => {
+                Timeline::new(video, entry, *fps, Some(store.video(video).info().frames))
+            }
             Source::Features { store, fps, .. } => {
                 let timeline = Timeline::new(video, entry, *fps, None)?;
                 Ok(Timeline { decoded: last_centre(store, video), ..timeline })
@@ -313,9 +332,9 @@ fn last_centre(store: &FeatureStore, video: usize) -> usize {
 /// Where the files of a run's videos are.
 pub fn paths<'a>(config: &RunConfig, root: &Path, names: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
     match &config.input {
-        Input::Videos(VideoInput { videos, .. }) => {
+        Input::Videos(VideoInput { videos, prefix, .. }) => {
             let folder = root.join(videos);
-            names.map(|name| video_path(&folder, name)).collect()
+            names.map(|name| video_path(&folder, &format!("{prefix}{name}"))).collect()
         }
         Input::Features(FeatureInput { folder, .. }) => {
             let folder = root.join(folder);

@@ -169,6 +169,17 @@ fn curves(log: &str) -> Vec<Chart> {
     ]
 }
 
+/// Mean recall of the best detections, a line for each multiple.
+pub fn recall_lines(recall: &adatad_detector::metrics::MeanRecall) -> Vec<String> {
+    let line = |(k, multiple): (usize, &usize)| {
+        let values: Vec<f64> = recall.values.iter().map(|values| values[k]).collect();
+        let cells: String = values.iter().map(|value| format!("{:>7.1}", 100.0 * value)).collect();
+        let average = values.iter().sum::<f64>() / values.len().max(1) as f64;
+        format!("recall of the best {multiple}x{cells}{:>9.1}", 100.0 * average)
+    };
+    recall.multiples.iter().enumerate().map(line).collect()
+}
+
 /// Mean average precision per threshold and class as lines of text.
 pub fn score_lines(map: &adatad_detector::metrics::MeanAveragePrecision) -> Vec<String> {
     let widest = map.per_class.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(7);

@@ -64,6 +64,7 @@ impl Trial {
             detector: DetectorConfig::ActionFormer(ActionFormerConfig::thumos()),
             classes: CLASSES,
             window_steps: self.steps(),
+            detector_steps: self.steps(),
             frame_loss: 0.0,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Grid, Truth, WindowError};
 use crate::annotation::{Action, VideoEntry};
 use crate::classes::ClassList;
@@ -55,13 +57,15 @@ impl Timeline {
 }
 
 /// How seconds become frames. Published data sets differ, and a detector trained on one way sees the other as noise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Conversion {
     /// `seconds / duration * frames`, cut to a whole frame: THUMOS-14, MultiTHUMOS, Ego4D.
     ByShare,
     /// `seconds * fps`, cut to a whole frame: EPIC-Kitchens, Charades, EPIC-Sounds.
     ByRate,
     /// `seconds * fps` as it is: ActivityNet, HACS, FineAction.
+    #[default]
     Exact,
 }
 

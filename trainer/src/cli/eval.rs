@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use adatad::config::RunConfig;
 use adatad::folder::RunFolder;
 use adatad::session::{MemoryLimit, Session, scores};
-use adatad::summary::score_lines;
+use adatad::summary::{recall_lines, score_lines};
 use anyhow::Context;
 use serde_json::json;
 
@@ -52,12 +52,17 @@ impl Eval {
         let subset = self.subset.as_ref().unwrap_or(&config.data.test_subset);
         let Some(evaluated) = session.evaluate(subset)? else { return Ok(Ending::Stopped(stop.code())) };
         if self.json {
-            clock.print(json!({
+            let mut result = json!({
                 "map": scores(&evaluated.map), "videos": evaluated.map.videos, "detections": evaluated.map.detections,
                 "run_dir": self.run, "subset": subset, "device": self.device.name(),
-            }));
+            });
+            if let Some(recall) = &evaluated.recall {
+                result["recall"] = json!(recall);
+            }
+            clock.print(result);
         } else {
             score_lines(&evaluated.map).iter().for_each(|line| say(line));
+            evaluated.recall.iter().flat_map(recall_lines).for_each(|line| say(&line));
             say(&format!("average mAP {:.3} on {} videos of {subset}", evaluated.map.average, evaluated.map.videos));
         }
         Ok(Ending::Done)

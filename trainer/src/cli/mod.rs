@@ -1,6 +1,7 @@
 //! Verbs, options, exit codes.
 
 mod bench;
+mod config;
 mod data;
 mod detect;
 mod device;
@@ -8,6 +9,7 @@ mod eval;
 mod parity;
 mod plan;
 mod progress;
+mod run_file;
 mod score;
 mod size;
 mod stop;
@@ -50,6 +52,8 @@ enum Verb {
     Plan(plan::Plan),
     Score(score::Score),
     #[command(subcommand)]
+    Config(config::Config),
+    #[command(subcommand)]
     Bench(bench::Bench),
     #[command(subcommand)]
     Weights(weights::Weights),
@@ -77,6 +81,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Detect(verb) => verb.run(&clock),
         Verb::Parity(verb) => verb.run(&clock),
         Verb::Plan(verb) => verb.run(&clock),
+        Verb::Config(verb) => verb.run(&clock),
         Verb::Bench(bench::Bench::Step(verb)) => verb.run(&clock),
         Verb::Score(verb) => verb.run(&clock),
         Verb::Weights(verb) => verb.run(&clock),

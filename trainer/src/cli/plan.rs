@@ -1,19 +1,19 @@
 //! `plan`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use adatad::config::RunConfig;
+use adatad::dataset;
 use adatad::memory::{Budget, Chosen, Shape};
 use adatad::plan::{Plan as Cost, Shown};
 use adatad::trial::Trial;
 use adatad_adapter::{AdapterConfig, Keep};
 use adatad_backbone::{Preset, VitConfig};
 use adatad_data::annotation::Annotations;
-use adatad_data::classes::ClassList;
 use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::device::DeviceName;
+use super::run_file::RunFile;
 use super::size::{self, Size};
 use super::{Clock, Ending, say};
 
@@ -22,13 +22,13 @@ use super::{Clock, Ending, say};
 /// Without RUN.toml: of every published size, with a Temporal-Informative Adapter after each block.
 #[derive(clap::Args)]
 pub(crate) struct Plan {
-    /// What would be trained (TOML)
-    #[arg(value_name = "RUN.toml")]
+    /// What would be trained (TOML), or the name of a preset (`adatad config list`)
+    #[arg(value_name = "RUN.toml|NAME")]
     run: Option<PathBuf>,
     /// Change one value of the run file; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "run")]
     set: Vec<String>,
-    /// Number of classes [default: those in the run's annotations]
+    /// Number of classes [default: those in the run's annotations, or of the preset's data set]
     #[arg(long, requires = "run")]
     classes: Option<usize>,
     /// Frames of a window
@@ -57,21 +57,20 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
         match &self.run {
-            Some(run) => self.of_run(run, clock),
+            Some(run) => self.of_run(&RunFile::find(run)?, clock),
             None => self.of_presets(clock),
         }
     }
 
-    fn of_run(&self, run: &Path, clock: &Clock) -> anyhow::Result<Ending> {
-        let config = RunConfig::load(run, &self.set)?;
-        let classes = match self.classes {
+    fn of_run(&self, run: &RunFile, clock: &Clock) -> anyhow::Result<Ending> {
+        let config = run.resolved(&self.set)?;
+        let classes = match self.classes.or_else(|| run.classes()) {
             Some(classes) => classes,
             None => {
-                let path = run.parent().unwrap_or(run).join(&config.data.annotations);
                 let help =
                     "the number of classes follows from the annotations; give --classes N where there are none yet";
-                let annotations = Annotations::load(&path).context(help)?;
-                ClassList::from_annotations(&annotations, &[])?.len()
+                let annotations = Annotations::load(&config.data.annotations).context(help)?;
+                dataset::classes(&config, &run.folder()?, &annotations)?.len()
             }
         };
         let cost = Cost::of_run(&config, classes, &self.device.open());

@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use adatad::config::{Input, RunConfig};
+use adatad::config::RunConfig;
 use adatad::folder::RunFolder;
 use adatad::observe::Observer;
 use adatad::session::{MemoryLimit, Session, scores};
-use adatad::summary::score_lines;
+use adatad::summary::{recall_lines, score_lines};
 use anyhow::{Context, bail};
 use serde_json::json;
 
 use super::device::DeviceName;
 use super::progress::Progress;
+use super::run_file::RunFile;
 use super::size::{self, Size};
 use super::stop::Stop;
 use super::{Clock, Ending, say};
@@ -21,8 +22,8 @@ use super::{Clock, Ending, say};
 /// Without RUN.toml: the built-in demonstration. It generates its videos, trains end to end on them, evaluates.
 #[derive(clap::Args)]
 pub(crate) struct Train {
-    /// What to train on what (TOML)
-    #[arg(value_name = "RUN.toml")]
+    /// What to train on what (TOML), or the name of a preset (`adatad config list`)
+    #[arg(value_name = "RUN.toml|NAME")]
     run: Option<PathBuf>,
     /// Folder of the run [default: runs/NAME]
     #[arg(long, value_name = "DIR")]
@@ -33,7 +34,7 @@ pub(crate) struct Train {
     /// Replace the run that is in the folder
     #[arg(long)]
     force: bool,
-    /// Change one value of the run file; may be repeated
+    /// Change one value of the run file; `absent` takes an optional key out; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// What to compute on
@@ -115,11 +116,15 @@ impl Train {
         };
         if self.json {
             result["map"] = scores(&evaluated.map);
+            if let Some(recall) = &evaluated.recall {
+                result["recall"] = json!(recall);
+            }
             result["videos"] = json!(evaluated.map.videos);
             result["detections"] = json!(evaluated.map.detections);
             clock.print(result);
         } else {
             score_lines(&evaluated.map).iter().for_each(|line| say(line));
+            evaluated.recall.iter().flat_map(recall_lines).for_each(|line| say(&line));
             say(&format!("average mAP {:.3}; report: {}", evaluated.map.average, folder.report().display()));
         }
         Ok(Ending::Done)
@@ -138,7 +143,7 @@ impl Train {
         if self.resume {
             let saved = RunConfig::load(&RunFolder::open(out)?.config(), &[])?;
             let given = match &self.run {
-                Some(run) => Some(self.read(run)?),
+                Some(run) => Some(RunFile::find(run)?.resolved(&self.set)?),
                 None if !self.set.is_empty() => Some(RunConfig::load(&RunFolder::open(out)?.config(), &self.set)?),
                 None => None,
             };
@@ -153,27 +158,8 @@ impl Train {
             return Ok((given, out.to_path_buf()));
         }
         match &self.run {
-            Some(run) => Ok((self.read(run)?, out.to_path_buf())),
+            Some(run) => Ok((RunFile::find(run)?.resolved(&self.set)?, out.to_path_buf())),
             None => Ok((RunConfig::demonstration(&self.set)?, out.to_path_buf())),
         }
-    }
-
-    /// A run file, its paths made absolute: the run folder keeps a copy that must still find the data.
-    fn read(&self, run: &Path) -> anyhow::Result<RunConfig> {
-        let mut config = RunConfig::load(run, &self.set)?;
-        let folder = std::path::absolute(run).with_context(|| run.display().to_string())?;
-        let folder = folder.parent().unwrap_or(&folder).to_path_buf();
-        let weights = match &mut config.input {
-            Input::Videos(videos) => {
-                videos.videos = folder.join(&videos.videos);
-                videos.weights.as_mut().map(|weights| &mut weights.backbone)
-            }
-            Input::Features(features) => Some(&mut features.folder),
-        };
-        let scores = config.inference.classifier.as_mut().map(|classifier| &mut classifier.scores);
-        for path in std::iter::once(&mut config.data.annotations).chain(weights).chain(scores) {
-            *path = folder.join(&*path);
-        }
-        Ok(config)
     }
 }

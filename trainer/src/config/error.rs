@@ -1,6 +1,9 @@
 //! What is wrong with a run file, where, and the nearest right thing.
 
 use std::path::{Path, PathBuf};
+use std::str::Utf8Error;
+
+use super::{keys, locate};
 
 /// A run file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,12 +27,22 @@ pub enum ConfigError {
         message: String,
     },
     /// A value that does not fit.
-    #[error("{}: {reason}", origin.display())]
+    #[error("{}{}: {reason}", origin.display(), line.map(|line| format!(", line {line}")).unwrap_or_default())]
     Invalid {
         /// The file.
         origin: PathBuf,
+        /// Where, from 1; none where the key is not in the file, or was overridden.
+        line: Option<usize>,
         /// What does not fit, and what would.
         reason: String,
+    },
+    /// Far more than a run file.
+    #[error("{}: larger than {} MiB, which no run file is", path.display(), most >> 20)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read, in bytes.
+        most: u64,
     },
     /// An override that cannot be applied.
     #[error("--set {given}: {message}")]
@@ -44,8 +57,26 @@ pub enum ConfigError {
 impl ConfigError {
     pub(super) fn syntax(origin: &Path, text: &str, error: &toml::de::Error) -> Self {
         let at = error.span().map_or(0, |span| span.start);
-        let line = text[..at.min(text.len())].matches('\n').count() + 1;
-        Self::Syntax { origin: origin.into(), line, message: with_nearest(error.message()) }
+        let message = with_nearest(error.message());
+        let message = match locate::key_at(text, at) {
+            Some(key) => keys::explain(&key, &message),
+            None => message,
+        };
+        Self::Syntax { origin: origin.into(), line: locate::line(text, at), message }
+    }
+
+    pub(super) fn not_text(path: &Path, bytes: &[u8], error: &Utf8Error) -> Self {
+        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Self::Syntax { origin: path.into(), line, message: "not UTF-8 text".into() }
+    }
+
+    /// Says where the key is that the reason names, unless an override has set it.
+    pub(super) fn invalid(origin: &Path, text: &str, overrides: &[String], reason: String) -> Self {
+        let key = keys::named_in(&reason);
+        let set = |key: &str| overrides.iter().any(|given| given.split('=').next().map(str::trim) == Some(key));
+        let line = key.filter(|key| !set(key)).and_then(|key| locate::line_of(text, key));
+        Self::Invalid { origin: origin.into(), line, reason }
     }
 }
 

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use adatad_adapter::AdapterConfig;
 use adatad_backbone::VitConfig;
+use adatad_data::window::Conversion;
 use adatad_detector::DetectorConfig;
 use serde::{Deserialize, Serialize};
 
 use super::input::{AugmentConfig, FeatureInput, Input, SynthConfig, VideoInput, WeightsConfig};
-use super::{DataConfig, EvaluationConfig, InferenceConfig, RunConfig, WindowConfig};
+use super::{DataConfig, EvaluationConfig, InferenceConfig, RunConfig, VideoList, WindowConfig};
 use crate::optim::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
 
@@ -38,9 +39,25 @@ struct DataFile {
     annotations: PathBuf,
     #[serde(skip_serializing_if = "Option::is_none")]
     videos: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    video_prefix: String,
     training_subset: String,
     validation_subset: String,
     test_subset: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class_list: Option<PathBuf>,
+    #[serde(default)]
+    class_agnostic: bool,
+    #[serde(default)]
+    ignored_labels: Vec<String>,
+    #[serde(default)]
+    blocked_videos: VideoList,
+    #[serde(default)]
+    time_conversion: Conversion,
+    #[serde(default = "yes")]
+    filter_gt: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fps: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shuffle_frames: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,10 +79,11 @@ impl TryFrom<RunFile> for RunConfig {
 
     fn try_from(file: RunFile) -> Result<Self, String> {
         let RunFile { seed, data, window, backbone, weights, adapter, detector, .. } = file;
-        let DataFile { annotations, training_subset, validation_subset, test_subset, features, .. } = data;
-        let input = if let Some(features) = features {
+        let input = if let Some(features) = data.features {
             let of_videos = [
                 ("data.videos", data.videos.is_some()),
+                ("data.video-prefix", !data.video_prefix.is_empty()),
+                ("data.fps", data.fps.is_some()),
                 ("data.shuffle-frames", data.shuffle_frames.is_some()),
                 ("data.short-side", data.short_side.is_some()),
                 ("data.crop", data.crop.is_some()),
@@ -85,6 +103,8 @@ impl TryFrom<RunFile> for RunConfig {
         } else {
             Input::Videos(VideoInput {
                 videos: required(data.videos, "data.videos")?,
+                prefix: data.video_prefix,
+                fps: data.fps,
                 shuffle_frames: required(data.shuffle_frames, "data.shuffle-frames")?,
                 short_side: required(data.short_side, "data.short-side")?,
                 crop: required(data.crop, "data.crop")?,
@@ -98,7 +118,18 @@ impl TryFrom<RunFile> for RunConfig {
         };
         Ok(Self {
             seed,
-            data: DataConfig { annotations, training_subset, validation_subset, test_subset },
+            data: DataConfig {
+                annotations: data.annotations,
+                training_subset: data.training_subset,
+                validation_subset: data.validation_subset,
+                test_subset: data.test_subset,
+                class_list: data.class_list,
+                class_agnostic: data.class_agnostic,
+                ignored_labels: data.ignored_labels,
+                blocked_videos: data.blocked_videos,
+                time_conversion: data.time_conversion,
+                filter_gt: data.filter_gt,
+            },
             input,
             window,
             detector,
@@ -108,6 +139,10 @@ impl TryFrom<RunFile> for RunConfig {
             evaluation: file.evaluation,
         })
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn required<T>(value: Option<T>, key: &str) -> Result<T, String> {
@@ -120,18 +155,25 @@ impl From<&RunConfig> for RunFile {
     fn from(config: &RunConfig) -> Self {
         let RunConfig { seed, data, input, window, detector, optimizer, schedule, inference, evaluation } =
             config.clone();
-        let DataConfig { annotations, training_subset, validation_subset, test_subset } = data;
         let (videos, features) = match input {
             Input::Videos(videos) => (Some(videos), None),
             Input::Features(features) => (None, Some(features)),
         };
         let of = videos.as_ref();
         let data = DataFile {
-            annotations,
+            annotations: data.annotations,
             videos: of.map(|of| of.videos.clone()),
-            training_subset,
-            validation_subset,
-            test_subset,
+            video_prefix: of.map(|of| of.prefix.clone()).unwrap_or_default(),
+            training_subset: data.training_subset,
+            validation_subset: data.validation_subset,
+            test_subset: data.test_subset,
+            class_list: data.class_list,
+            class_agnostic: data.class_agnostic,
+            ignored_labels: data.ignored_labels,
+            blocked_videos: data.blocked_videos,
+            time_conversion: data.time_conversion,
+            filter_gt: data.filter_gt,
+            fps: of.and_then(|of| of.fps),
             shuffle_frames: of.map(|of| of.shuffle_frames),
             short_side: of.map(|of| of.short_side),
             crop: of.map(|of| of.crop),

@@ -21,8 +21,12 @@ pub enum Input {
 /// Videos, and what makes features of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoInput {
-    /// Folder of the videos; video `NAME` of the annotations is `NAME.mp4` there.
+    /// Folder of the videos; video `NAME` of the annotations is `NAME.mp4` there, or with a prefix.
     pub videos: PathBuf,
+    /// What a video's file is called before its name.
+    pub prefix: String,
+    /// Frames a second of all videos, where they were brought to one rate; absent: as each annotation and file say.
+    pub fps: Option<f64>,
     /// Puts the frames of every second in random order, in all subsets: a control that shows what is learned from the
     /// order of frames.
     pub shuffle_frames: bool,
@@ -146,19 +150,6 @@ impl FeatureInput {
         let Self { channels, offset_frames, signal_window, .. } = *self;
         Layout { channels, feature_stride, offset_frames, signal_window }
     }
-
-    pub(super) fn check(&self) -> Result<(), String> {
-        let sizes = [("channels", self.channels), ("signal-window", self.signal_window.unwrap_or(1))];
-        if let Some((name, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
-            return Err(format!("data.features.{name} is 0; it must be at least 1"));
-        }
-        match self.fps {
-            Some(fps) if !(fps > 0.0 && fps.is_finite()) => {
-                Err(format!("data.features.fps is {fps}; it must be a number above 0"))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 impl VideoInput {
@@ -173,9 +164,6 @@ impl VideoInput {
             );
         }
         let Self { crop, short_side, .. } = *self;
-        if crop == 0 {
-            return Err("data.crop is 0; it must be at least 1".into());
-        }
         if crop > short_side {
             return Err(format!("data.crop is {crop}, larger than data.short-side = {short_side}"));
         }

@@ -1,14 +1,23 @@
 //! Run files: what is trained on what, and how. Strict TOML, no inheritance; every key is in the file.
+//!
+//! A file is read in three steps: its keys and types ([`file`]), the range of every value by itself ([`keys`], which is also
+//! what `config schema` prints), and what does not go together ([`check`]).
 
+mod check;
 mod error;
 mod file;
 mod input;
+pub mod keys;
+mod locate;
 mod overrides;
+pub mod presets;
+mod video_list;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use adatad_adapter::Representation;
-use adatad_backbone::VitConfig;
+use adatad_data::window::Conversion;
 use adatad_detector::DetectorConfig;
 use adatad_detector::suppression::Suppression;
 use serde::{Deserialize, Serialize};
@@ -16,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use error::ConfigError;
 pub(crate) use error::nearest;
 pub use input::{AugmentConfig, CropKind, FeatureInput, Input, SynthConfig, VideoInput, WeightsConfig};
+pub use video_list::{VideoList, VideoListError};
 
 use file::RunFile;
 
@@ -26,6 +36,9 @@ use crate::schedule::ScheduleConfig;
 
 /// The run file of the built-in demonstration.
 pub const DEMONSTRATION: &str = include_str!("../../presets/demo.toml");
+
+/// The largest run file: a thousand times what one needs.
+const MOST_BYTES: u64 = 4 << 20;
 
 /// Everything a run depends on.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +74,19 @@ pub struct DataConfig {
     pub validation_subset: String,
     /// Subset the final figures are measured on.
     pub test_subset: String,
+    /// The classes in the order of their indices, one label a line; absent: every label of the annotations, sorted.
+    pub class_list: Option<PathBuf>,
+    /// Whether the detector learns where actions are and not which (OpenTAD `class_agnostic`): classes then come from
+    /// outside.
+    pub class_agnostic: bool,
+    /// Labels that mark what is no class, such as `Ambiguous` in THUMOS-14: neither taught nor counted.
+    pub ignored_labels: Vec<String>,
+    /// Videos that are left out of all subsets (OpenTAD `block_list`).
+    pub blocked_videos: VideoList,
+    /// How seconds become frames.
+    pub time_conversion: Conversion,
+    /// Whether actions without length, and those outside their video, are left out of training.
+    pub filter_gt: bool,
 }
 
 /// What is seen at once.
@@ -69,7 +95,15 @@ pub struct DataConfig {
 pub struct WindowConfig {
     /// Length in grid steps.
     pub size: usize,
+    /// Length in grid steps to which the detector pads a window (OpenTAD `max_seq_len`); absent: `size`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padded_size: Option<usize>,
+    /// Whether a window is the whole video, whatever its length: `size * scale_factor` frames spread evenly over it
+    /// (OpenTAD's `resize` data sets, ActivityNet). Then `feature_stride`, `truncation_threshold` and `overlap` are absent.
+    #[serde(default)]
+    pub resize: bool,
     /// Frames of the video per grid step.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub feature_stride: usize,
     /// Frames shown per grid step; always 1 for stored features.
     #[serde(default = "one")]
@@ -81,11 +115,16 @@ pub struct WindowConfig {
     #[serde(default = "one")]
     pub snippet_interval: usize,
     /// Share of an action that must lie in a training window for it to be taught.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub truncation_threshold: f64,
     /// Share of a window that the next one sees again, in detection. Absent, which only stored features may be: the whole
     /// recording is one window, whatever its length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<f64>,
+    /// Whether windows cover the end of every video and none comes twice, in evaluation (`detect` always does so). Off:
+    /// exactly the windows of OpenTAD.
+    #[serde(default = "yes")]
+    pub cover_tail: bool,
 }
 
 /// From predictions to segments.
@@ -112,10 +151,24 @@ pub struct InferenceConfig {
 pub struct EvaluationConfig {
     /// Overlaps with the truth that count as found.
     pub tiou: Vec<f64>,
+    /// Recall of the best `k * x` detections of each class in a video, where `x` is how often it happens there (Ego4D).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub top_k: Vec<usize>,
+    /// Videos that are not counted.
+    #[serde(default, skip_serializing_if = "VideoList::is_empty")]
+    pub blocked_videos: VideoList,
 }
 
 fn one() -> usize {
     1
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_nothing(value: &usize) -> bool {
+    *value == 0
 }
 
 pub(crate) fn is_zero(value: &f64) -> bool {
@@ -129,8 +182,15 @@ impl RunConfig {
     ///
     /// Unreadable, unknown or missing keys, wrong types and values: where, and the nearest valid thing.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        Self::parse(&text, path, overrides)
+        let failed = |source| ConfigError::Read { path: path.into(), source };
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path).map_err(failed)?;
+        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(ConfigError::TooLarge { path: path.into(), most: MOST_BYTES });
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|error| ConfigError::not_text(path, &bytes, &error))?;
+        Self::parse(text, path, overrides)
     }
 
     /// The demonstration, with overrides.
@@ -150,9 +210,13 @@ impl RunConfig {
     pub fn parse(text: &str, origin: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
         // Editors on some systems begin a file with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let invalid = |reason| ConfigError::Invalid { origin: origin.into(), reason };
-        let file: RunFile = toml::from_str(text).map_err(|error| ConfigError::syntax(origin, text, &error))?;
-        let config = overrides::apply(file.try_into().map_err(invalid)?, overrides)?;
+        let syntax = |error| ConfigError::syntax(origin, text, &error);
+        let file: RunFile = toml::from_str(text).map_err(syntax)?;
+        let table = toml::from_str(text).map_err(syntax)?;
+        let (file, table) = overrides::apply(file, table, overrides)?;
+        let invalid = |reason| ConfigError::invalid(origin, text, overrides, reason);
+        keys::check(&table).map_err(invalid)?;
+        let config = Self::try_from(file).map_err(invalid)?;
         config.check().map_err(invalid)?;
         Ok(config)
     }
@@ -184,8 +248,9 @@ impl RunConfig {
                 }
             },
             detector: self.detector.clone(),
-            classes,
-            window_steps: self.least_steps(),
+            classes: if self.data.class_agnostic { 1 } else { classes },
+            window_steps: self.window.size,
+            detector_steps: self.least_steps(),
             frame_loss: self.schedule.frame_loss,
         }
     }
@@ -195,120 +260,30 @@ impl RunConfig {
     pub fn least_steps(&self) -> usize {
         match self.input {
             Input::Features(_) if !self.detector.sees_padding() => self.detector.coarsest_stride(),
-            Input::Features(_) | Input::Videos(_) => self.window.size,
+            Input::Features(_) | Input::Videos(_) => self.window.padded_size.unwrap_or(self.window.size),
         }
     }
 
-    fn check(&self) -> Result<(), String> {
-        match &self.input {
-            Input::Videos(videos) => videos.check()?,
-            Input::Features(features) => features.check()?,
-        }
-        let channels = match &self.input {
-            Input::Videos(videos) => videos.backbone.width,
-            Input::Features(features) => features.layout(self.window.feature_stride).step_channels(),
-        };
-        self.detector.check([channels, self.window.size]).map_err(|e| e.to_string())?;
-        self.inference.suppression.check().map_err(|e| format!("inference.suppression: {e}"))?;
-        if self.inference.classifier.as_ref().is_some_and(|classifier| classifier.fusion.top_k == 0) {
-            return Err("inference.classifier.fusion.top-k is 0; it must be at least 1".into());
-        }
-        if self.inference.classifier.is_some() && self.detector.says_classes() {
-            let name = self.detector.name();
-            return Err(format!("inference.classifier is given, but {name} says classes itself; leave it out"));
-        }
-        match &self.input {
-            Input::Videos(videos) => self.check_video_window(videos)?,
-            Input::Features(_) => self.check_feature_window()?,
-        }
-        let positive = |name: &str, value: f64| match value {
-            v if v.is_finite() && v >= 0.0 => Ok(()),
-            v => Err(format!("{name} is {v}; it must be a number from 0 up")),
-        };
-        positive("optimizer.learning-rate", self.optimizer.learning_rate)?;
-        positive("optimizer.adapter-learning-rate", self.optimizer.adapter_learning_rate)?;
-        positive("optimizer.backbone-learning-rate", self.optimizer.backbone_learning_rate)?;
-        positive("optimizer.weight-decay", self.optimizer.weight_decay)?;
-        positive("schedule.final-rate", self.schedule.final_rate)?;
-        positive("inference.min-duration", self.inference.min_duration)?;
-        if self.optimizer.clip_norm.is_nan() || self.optimizer.clip_norm <= 0.0 {
-            return Err(format!("optimizer.clip-norm is {}; it must be positive", self.optimizer.clip_norm));
-        }
-        if let Some(falls) = self.schedule.falls.as_ref().filter(|falls| !(falls.factor > 0.0 && falls.factor <= 1.0)) {
-            return Err(format!("schedule.falls.factor is {}; it must lie in 0..=1, 0 left out", falls.factor));
-        }
-        if !(0.0..1.0).contains(&self.schedule.average_decay) {
-            return Err(format!("schedule.average-decay is {}; it must lie in 0..1", self.schedule.average_decay));
-        }
-        for (name, value) in [
-            ("schedule.epochs", self.schedule.epochs),
-            ("schedule.batch", self.schedule.batch),
-            ("schedule.windows-per-video", self.schedule.windows_per_video),
-            ("window.feature-stride", self.window.feature_stride),
-            ("window.snippet-interval", self.window.snippet_interval),
-        ] {
-            if value == 0 {
-                return Err(format!("{name} is 0; it must be at least 1"));
-            }
-        }
-        if self.evaluation.tiou.is_empty() || self.evaluation.tiou.iter().any(|t| !(*t > 0.0 && *t <= 1.0)) {
-            return Err(format!(
-                "evaluation.tiou is {:?}; it must hold overlaps in 0..=1, 0 left out",
-                self.evaluation.tiou
-            ));
-        }
-        Ok(())
+    /// Whether what the detector finds has classes, or those come from outside.
+    pub fn says_classes(&self) -> bool {
+        self.detector.says_classes() && !self.data.class_agnostic
     }
 
-    fn check_video_window(&self, videos: &VideoInput) -> Result<(), String> {
-        let WindowConfig { size, scale_factor, overlap, representation, .. } = self.window;
-        if overlap.is_none() {
-            return Err("`window.overlap` is missing; 0.5 is usual, and only stored features may do without".into());
-        }
-        let OptimizerConfig { adapter_learning_rate, backbone_learning_rate, .. } = self.optimizer;
-        for (name, learns, rate) in [
-            ("adapter", !videos.adapter.placed(videos.backbone.depth).is_empty(), adapter_learning_rate),
-            ("backbone", videos.adapter.backbone_learns(), backbone_learning_rate),
-        ] {
-            if learns && is_zero(&rate) {
-                return Err(format!("optimizer.{name}-learning-rate is 0 or missing, but the {name} is to learn"));
+    /// Every path of the configuration, which may be relative.
+    pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        let mut paths = vec![&mut self.data.annotations];
+        paths.extend(&mut self.data.class_list);
+        paths.extend(self.data.blocked_videos.file_mut());
+        paths.extend(self.evaluation.blocked_videos.file_mut());
+        paths.extend(self.inference.classifier.as_mut().map(|classifier| &mut classifier.scores));
+        match &mut self.input {
+            Input::Videos(videos) => {
+                paths.push(&mut videos.videos);
+                paths.extend(videos.weights.as_mut().map(|weights| &mut weights.backbone));
             }
+            Input::Features(features) => paths.push(&mut features.folder),
         }
-        let clip = VitConfig::CLIP_FRAMES;
-        let frames = size * scale_factor;
-        let snippets = representation == Representation::Snippets;
-        if snippets && scale_factor != 1 {
-            return Err(format!("window.scale-factor is {scale_factor}; with representation `snippets` it must be 1"));
-        }
-        if frames == 0 || (!snippets && !frames.is_multiple_of(clip)) {
-            let (below, above) = ((frames / clip * clip).max(clip), (frames / clip + 1) * clip);
-            return Err(format!(
-                "window.size * window.scale-factor is {frames} frames, not a multiple of {clip}; the nearest are {below} and {above}"
-            ));
-        }
-        Ok(())
-    }
-
-    /// What says how frames are shown has no meaning where none are.
-    fn check_feature_window(&self) -> Result<(), String> {
-        let WindowConfig { scale_factor, snippet_interval, representation, .. } = self.window;
-        for (name, value) in [("window.scale-factor", scale_factor), ("window.snippet-interval", snippet_interval)] {
-            if value != 1 {
-                return Err(format!("{name} is {value}; with [data.features] it must be 1 or absent"));
-            }
-        }
-        if representation != Representation::default() {
-            return Err("window.representation is about frames; with [data.features] leave it out".into());
-        }
-        let OptimizerConfig { adapter_learning_rate, backbone_learning_rate, .. } = self.optimizer;
-        for (name, rate) in [("adapter", adapter_learning_rate), ("backbone", backbone_learning_rate)] {
-            if !is_zero(&rate) {
-                return Err(format!(
-                    "optimizer.{name}-learning-rate is {rate}; with [data.features] it must be absent"
-                ));
-            }
-        }
-        Ok(())
+        paths
     }
 }
 

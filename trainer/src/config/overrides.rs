@@ -1,35 +1,50 @@
-//! `--set key=value` on the command line.
+//! `--set key=value` on the command line, and how two run files differ.
 
 use toml::{Table, Value};
 
-use super::error::{nearest, with_nearest};
+use super::error::with_nearest;
 use super::file::RunFile;
-use super::{ConfigError, RunConfig};
+use super::{ConfigError, RunConfig, keys};
 
-/// Applies overrides in order; each must name an existing key.
-pub(super) fn apply(config: RunConfig, overrides: &[String]) -> Result<RunConfig, ConfigError> {
-    let mut config = config;
+/// Takes a key out of the file; quoted it is a text like any other.
+const ABSENT: &str = "absent";
+
+/// Applies overrides in order, to a file and to the table it was read from.
+pub(super) fn apply(
+    mut file: RunFile,
+    mut table: Table,
+    overrides: &[String],
+) -> Result<(RunFile, Table), ConfigError> {
     for given in overrides {
         let wrong = |message: String| ConfigError::Override { given: given.clone(), message };
         let (key, value) = given.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE".into()))?;
-        let (key, value) = (key.trim(), parse_value(value.trim()));
-        let mut table = table(&config);
-        put(&mut table, key, value).map_err(&wrong)?;
-        let file: RunFile = table.try_into().map_err(|error: toml::de::Error| wrong(with_nearest(error.message())))?;
-        config = file.try_into().map_err(wrong)?;
+        let (key, value) = (key.trim(), value.trim());
+        known(key).map_err(&wrong)?;
+        put(&mut table, key, (value != ABSENT).then(|| parse_value(value)));
+        let said = |error: toml::de::Error| wrong(keys::explain(key, &with_nearest(error.message())));
+        file = table.clone().try_into().map_err(said)?;
     }
-    Ok(config)
+    Ok((file, table))
 }
 
 /// Keys whose values differ, as `key: old -> new`.
 pub(super) fn differences(old: &RunConfig, new: &RunConfig) -> Vec<String> {
-    let (old, new) = (table(old), table(new));
-    let mut names = keys(&old, "");
-    names.extend(keys(&new, "").into_iter().filter(|name| get(&old, name).is_none()));
-    let show = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
-    let differs = |name: &String| get(&old, name) != get(&new, name);
-    let line = |name: String| format!("{name}: {} -> {}", show(get(&old, &name)), show(get(&new, &name)));
+    let (old, new) = (flat(&table(old), ""), flat(&table(new), ""));
+    let mut names: Vec<&String> = old.iter().map(|(name, _)| name).collect();
+    names.extend(new.iter().map(|(name, _)| name).filter(|name| get(&old, name).is_none()));
+    let show = |value: Option<&Value>| value.map_or(ABSENT.to_owned(), Value::to_string);
+    let differs = |name: &&String| get(&old, name) != get(&new, name);
+    let line = |name: &String| format!("{name}: {} -> {}", show(get(&old, name)), show(get(&new, name)));
     names.into_iter().filter(differs).map(line).collect()
+}
+
+/// Every key of a table that holds a value, with its full name.
+pub(super) fn flat(table: &Table, prefix: &str) -> Vec<(String, Value)> {
+    let below = |(name, value): (&String, &Value)| match value {
+        Value::Table(inner) => flat(inner, &format!("{prefix}{name}.")),
+        value => vec![(format!("{prefix}{name}"), value.clone())],
+    };
+    table.iter().flat_map(below).collect()
 }
 
 fn table(config: &RunConfig) -> Table {
@@ -39,10 +54,8 @@ fn table(config: &RunConfig) -> Table {
     }
 }
 
-fn get<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
-    let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
-    let mut parts = path.into_iter().flat_map(|path| path.split('.'));
-    parts.try_fold(table, |at, part| at.get(part)?.as_table())?.get(last)
+fn get<'a>(flat: &'a [(String, Value)], key: &str) -> Option<&'a Value> {
+    flat.iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
 /// A TOML value, or plain text without quotes.
@@ -53,30 +66,31 @@ fn parse_value(text: &str) -> Value {
         .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-fn put(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
-    let names = keys(table, "");
-    let unknown = || {
-        let near = nearest(key, names.iter().map(String::as_str)).unwrap_or_default();
-        format!("unknown key `{key}`; the nearest is `{near}`")
-    };
-    let mut at = table;
-    let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
-    for part in path.into_iter().flat_map(|path| path.split('.')) {
-        at = at.get_mut(part).and_then(Value::as_table_mut).ok_or_else(unknown)?;
+/// A key, or a table of keys.
+fn known(key: &str) -> Result<(), String> {
+    let is_known = keys::all().any(|known| {
+        let rest = known.name.strip_prefix(key);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    });
+    match is_known {
+        true => Ok(()),
+        false => Err(format!("unknown key `{key}`; the nearest is `{}`", keys::nearest_to(key))),
     }
-    let slot = at.get_mut(last).ok_or_else(unknown)?;
-    // A whole number is a fine value for a key that holds a fraction.
-    *slot = match (&*slot, value) {
-        (Value::Float(_), Value::Integer(whole)) => Value::Float(whole as f64),
-        (_, value) => value,
-    };
-    Ok(())
 }
 
-fn keys(table: &Table, prefix: &str) -> Vec<String> {
-    let below = |(name, value): (&String, &Value)| match value {
-        Value::Table(inner) => keys(inner, &format!("{prefix}{name}.")),
-        _ => vec![format!("{prefix}{name}")],
+/// Puts a value where there may be none yet, or takes it away.
+fn put(table: &mut Table, key: &str, value: Option<Value>) {
+    let Some((first, rest)) = key.split_once('.') else {
+        match value {
+            Some(value) => table.insert(key.to_owned(), value),
+            None => table.remove(key),
+        };
+        return;
     };
-    table.iter().flat_map(below).collect()
+    if value.is_some() && !table.contains_key(first) {
+        table.insert(first.to_owned(), Value::Table(Table::new()));
+    }
+    if let Some(Value::Table(below)) = table.get_mut(first) {
+        put(below, rest, value);
+    }
 }

@@ -20,6 +20,7 @@ pub(super) fn model(description: &Value) -> Result<ModelConfig, Unusable> {
         detector: detector(description)?,
         classes: classes(description)?,
         window_steps: window_steps(description)?,
+        detector_steps: window_steps(description)?,
         frame_loss: 0.0,
     })
 }

@@ -120,6 +120,7 @@ fn config(width: usize, depth: usize, window_steps: usize, classes: usize) -> Re
         detector: DetectorConfig::ActionFormer(ActionFormerConfig::thumos()),
         classes,
         window_steps,
+        detector_steps: window_steps,
         frame_loss: 0.0,
     })
 }

@@ -93,7 +93,7 @@ impl<'a> Plan<'a> {
             }
             None => Schedule::Cosine(WarmupCosine {
                 warmup,
-                total: self.steps(),
+                total: config.schedule.cosine_epochs() * self.steps_per_epoch,
                 last: config.schedule.final_rate / config.optimizer.learning_rate.max(f64::MIN_POSITIVE),
             }),
         }
