@@ -5,6 +5,7 @@ use std::path::Path;
 use adatad_data::annotation::{AnnotationError, Annotations, VideoEntry};
 use adatad_data::classes::ClassList;
 use adatad_data::features::Standard;
+use adatad_data::frames::VideoFile;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::{
     Conversion, Grid, Padding, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule, Whole,
@@ -143,7 +144,10 @@ impl Dataset {
         let Subset { name, purpose, standard } = subset;
         let entries: Vec<VideoEntry> = annotations.subset(name)?.into_iter().cloned().collect();
         let grid = grid(config);
-        let files = paths(config, root, entries.iter().map(|entry| entry.name.as_str()));
+        let paths = paths(config, root, entries.iter().map(|entry| entry.name.as_str()));
+        let files = paths.into_iter().zip(&entries);
+        let files =
+            files.map(|(path, entry)| VideoFile { path, fps: entry.fps, duration: Some(entry.duration) }).collect();
         let mut source = Reading::new(config, purpose, standard.clone()).open(files)?;
         let rule = TruthRule { conversion: Conversion::Exact, filter_gt: true, ignored: Vec::new() };
         let mut timelines = Vec::with_capacity(entries.len());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use adatad_adapter::AdapterConfig;
 use adatad_backbone::VitConfig;
+use adatad_data::video::DAMAGE_LIMIT;
 use adatad_detector::DetectorConfig;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,10 @@ struct DataFile {
     annotations: PathBuf,
     #[serde(skip_serializing_if = "Option::is_none")]
     videos: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage_limit: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fps: Option<f64>,
     training_subset: String,
     validation_subset: String,
     test_subset: String,
@@ -66,6 +71,8 @@ impl TryFrom<RunFile> for RunConfig {
         let input = if let Some(features) = features {
             let of_videos = [
                 ("data.videos", data.videos.is_some()),
+                ("data.damage-limit", data.damage_limit.is_some()),
+                ("data.fps", data.fps.is_some()),
                 ("data.shuffle-frames", data.shuffle_frames.is_some()),
                 ("data.short-side", data.short_side.is_some()),
                 ("data.crop", data.crop.is_some()),
@@ -85,6 +92,8 @@ impl TryFrom<RunFile> for RunConfig {
         } else {
             Input::Videos(VideoInput {
                 videos: required(data.videos, "data.videos")?,
+                damage_limit: data.damage_limit.unwrap_or(DAMAGE_LIMIT),
+                fps: data.fps,
                 shuffle_frames: required(data.shuffle_frames, "data.shuffle-frames")?,
                 short_side: required(data.short_side, "data.short-side")?,
                 crop: required(data.crop, "data.crop")?,
@@ -129,6 +138,8 @@ impl From<&RunConfig> for RunFile {
         let data = DataFile {
             annotations,
             videos: of.map(|of| of.videos.clone()),
+            damage_limit: of.map(|of| of.damage_limit),
+            fps: of.and_then(|of| of.fps),
             training_subset,
             validation_subset,
             test_subset,

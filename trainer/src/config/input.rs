@@ -21,8 +21,13 @@ pub enum Input {
 /// Videos, and what makes features of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoInput {
-    /// Folder of the videos; video `NAME` of the annotations is `NAME.mp4` there.
+    /// Folder of the videos; video `NAME` of the annotations is `NAME.mp4` there, or with another ending, or a folder
+    /// `NAME` of pictures.
     pub videos: PathBuf,
+    /// Damaged frames that are borne, in percent of those read at a time.
+    pub damage_limit: f64,
+    /// Frames a second of folders of pictures, where neither they nor the annotations say it.
+    pub fps: Option<f64>,
     /// Puts the frames of every second in random order, in all subsets: a control that shows what is learned from the
     /// order of frames.
     pub shuffle_frames: bool,
@@ -172,7 +177,13 @@ impl VideoInput {
                     .into(),
             );
         }
-        let Self { crop, short_side, .. } = *self;
+        let Self { crop, short_side, damage_limit, fps, .. } = *self;
+        if !(0.0..=100.0).contains(&damage_limit) {
+            return Err(format!("data.damage-limit is {damage_limit}; it must be a percentage, 0 to 100"));
+        }
+        if let Some(fps) = fps.filter(|fps| !(*fps > 0.0 && fps.is_finite())) {
+            return Err(format!("data.fps is {fps}; it must be a number above 0"));
+        }
         if crop == 0 {
             return Err("data.crop is 0; it must be at least 1".into());
         }
