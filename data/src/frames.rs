@@ -5,19 +5,21 @@
 //! memory given are decoded again for every window, from the key frame before it on.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use crate::random::{Rng, Stream};
 use crate::transform::{Resampler, Transform, short_side, to_planes};
-use crate::video::{Video, VideoError};
+use crate::video::{OpenOptions, ReadReport, Video, VideoError};
 use crate::window::FramePlan;
 
 /// How frames are read and kept.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct StoreOptions {
+    /// How videos are opened.
+    pub open: OpenOptions,
     /// Frames from one that windows can show to the next.
     pub stride: usize,
     /// Short side of the kept frames, in pixels.
@@ -28,11 +30,30 @@ pub struct StoreOptions {
     pub shuffle: Option<u64>,
 }
 
+/// A file or folder of video, and what is known of it from elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VideoFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Frames a second, for folders of pictures that do not say it themselves; before [`OpenOptions::fps`].
+    pub fps: Option<f64>,
+    /// Length in seconds, for the same where no rate is known.
+    pub duration: Option<f64>,
+}
+
+impl From<PathBuf> for VideoFile {
+    fn from(path: PathBuf) -> Self {
+        Self { path, fps: None, duration: None }
+    }
+}
+
 /// Frames of a list of videos.
 #[derive(Debug)]
 pub struct FrameStore {
     options: StoreOptions,
     videos: Vec<Source>,
+    damaged: AtomicUsize,
+    filled: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -43,13 +64,15 @@ struct Source {
     kept: Option<Vec<u8>>,
 }
 
-/// What reading did, over all videos.
+/// What reading did so far, over all videos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreReport {
     /// Videos whose frames are kept.
     pub kept: usize,
-    /// Frames that were damaged.
+    /// Frames that were damaged, each time they were read: those of a video that is not kept, once for every window.
     pub damaged: usize,
+    /// Wanted frames in whose place the one before was taken.
+    pub filled: usize,
 }
 
 impl FrameStore {
@@ -58,14 +81,16 @@ impl FrameStore {
     /// # Errors
     ///
     /// The first file that is no readable video.
-    pub fn open(paths: &[PathBuf], options: StoreOptions) -> Result<Self, VideoError> {
-        let open = |(index, path): (usize, &PathBuf)| {
-            let video = Video::open(path)?;
+    pub fn open(files: &[VideoFile], options: StoreOptions) -> Result<Self, VideoError> {
+        let open = |(index, file): (usize, &VideoFile)| {
+            let known = options.open.clone();
+            let open = OpenOptions { fps: file.fps.or(known.fps), duration: file.duration.or(known.duration), ..known };
+            let video = Video::open_with(&file.path, &open)?;
             let size = short_side(video.info().width, video.info().height, options.short_side);
             Ok(Source { video, index, size, kept: None })
         };
-        let videos = paths.par_iter().enumerate().map(open).collect::<Result<_, VideoError>>()?;
-        Ok(Self { options, videos })
+        let videos = files.par_iter().enumerate().map(open).collect::<Result<_, VideoError>>()?;
+        Ok(Self { options, videos, damaged: AtomicUsize::new(0), filled: AtomicUsize::new(0) })
     }
 
     /// One opened video, by its place in the list.
@@ -86,17 +111,27 @@ impl FrameStore {
             left = left.saturating_sub(bytes);
             fits
         });
-        let (total, done, damaged) = (fitting.count(), AtomicUsize::new(0), AtomicUsize::new(0));
-        let options = &self.options;
-        self.videos[..total].par_iter_mut().try_for_each(|source| {
+        let (total, done) = (fitting.count(), AtomicUsize::new(0));
+        let Self { options, videos, damaged, filled } = self;
+        videos[..total].par_iter_mut().try_for_each(|source| {
             let candidates: Vec<usize> = (0..source.candidates(options.stride)).map(|i| i * options.stride).collect();
-            let (frames, lost) = source.decode(&candidates, options)?;
+            let (frames, report) = source.decode(&candidates, options)?;
             source.kept = Some(frames);
-            damaged.fetch_add(lost, Ordering::Relaxed);
+            damaged.fetch_add(report.damaged, Ordering::Relaxed);
+            filled.fetch_add(report.filled, Ordering::Relaxed);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
             Ok(())
         })?;
-        Ok(StoreReport { kept: total, damaged: damaged.into_inner() })
+        Ok(self.report())
+    }
+
+    /// What reading did so far, for windows of videos that are not kept, too.
+    pub fn report(&self) -> StoreReport {
+        StoreReport {
+            kept: self.videos.iter().filter(|source| source.kept.is_some()).count(),
+            damaged: self.damaged.load(Ordering::Relaxed),
+            filled: self.filled.load(Ordering::Relaxed),
+        }
     }
 
     /// The frames of a window, made ready for the model.
@@ -125,7 +160,10 @@ impl FrameStore {
                 wanted.iter().map(|frame| &kept[frame / stride * bytes..][..bytes]).collect()
             }
             None => {
-                decoded = source.decode(&wanted, &self.options)?.0;
+                let report;
+                (decoded, report) = source.decode(&wanted, &self.options)?;
+                self.damaged.fetch_add(report.damaged, Ordering::Relaxed);
+                self.filled.fetch_add(report.filled, Ordering::Relaxed);
                 decoded.chunks_exact(bytes).collect()
             }
         };
@@ -153,8 +191,8 @@ impl Source {
         self.video.info().frames.div_ceil(stride)
     }
 
-    /// Frames at these places of the video, in this order, resized; and how many were damaged. `[n, height, width, 3]`.
-    fn decode(&self, places: &[usize], options: &StoreOptions) -> Result<(Vec<u8>, usize), VideoError> {
+    /// Frames at these places of the video, in this order, resized; and what reading did. `[n, height, width, 3]`.
+    fn decode(&self, places: &[usize], options: &StoreOptions) -> Result<(Vec<u8>, ReadReport), VideoError> {
         let shown: Vec<usize> = match options.shuffle {
             None => places.to_vec(),
             Some(seed) => {
@@ -175,7 +213,7 @@ impl Source {
             resampler.resize(&picture.rgb, (picture.width, picture.height), out, self.size);
             ControlFlow::Continue(())
         })?;
-        Ok((frames, report.damaged))
+        Ok((frames, report))
     }
 }
 
@@ -186,11 +224,6 @@ fn shuffled_seconds(frames: usize, fps: f64, seed: u64, video: usize) -> Vec<usi
     let mut rng = Rng::new(seed, Stream::Shuffle, 0, video as u64);
     order.chunks_mut(second).for_each(|frames| rng.shuffle(frames));
     order
-}
-
-/// Where the file of a video of this name is.
-pub fn video_path(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.mp4"))
 }
 
 #[cfg(test)]

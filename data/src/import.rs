@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::datasets::{Layout, LayoutOptions};
 use crate::formats::{Fault, Format, FormatError, Labels, ReadOptions, same_rate};
 use crate::library::Library;
-use crate::video::Video;
+use crate::video::{OpenOptions, Video};
 
 /// What kind of files they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,7 +104,10 @@ pub fn import(source: Source, paths: &[PathBuf], options: &ImportOptions) -> Res
         let library = Library::open(folder).map_err(|source| ImportError::Folder { path: folder.clone(), source })?;
         let counts_frames = matches!(source, Source::Format(format) if format.counts_frames());
         for video in &mut labels.videos {
-            let opened = library.find(&video.name).iter().find_map(|path| Video::open(path).ok());
+            // Labels tell of a folder of pictures what it does not know itself.
+            let (fps, duration) = (options.fps.or(video.fps), video.duration);
+            let open = OpenOptions { fps, duration, ..OpenOptions::default() };
+            let opened = library.find(&video.name).iter().find_map(|path| Video::open_with(path, &open).ok());
             let Some(opened) = opened else {
                 missing.push(video.name.clone());
                 continue;

@@ -1,12 +1,13 @@
-//! The files of video in a folder, found by the names of their videos.
+//! The files of video in a folder, and folders of pictures in it, found by the names of their videos.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::formats::is_video;
+use crate::video::holds_pictures;
 
-/// Videos of one folder; folders in it are not looked into.
+/// Videos of one folder. A folder in it is a video if it holds pictures, and is otherwise not looked into.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
     files: BTreeMap<String, Vec<PathBuf>>,
@@ -22,8 +23,14 @@ impl Library {
         let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).filter(|name| is_video(name));
-            if let Some((stem, _)) = name.and_then(|name| name.rsplit_once('.')).filter(|(stem, _)| !stem.is_empty()) {
+            let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else { continue };
+            if path.is_dir() {
+                if holds_pictures(&path) {
+                    files.entry(name).or_default().push(path);
+                }
+            } else if let Some((stem, _)) =
+                name.rsplit_once('.').filter(|(stem, _)| is_video(&name) && !stem.is_empty())
+            {
                 files.entry(stem.to_owned()).or_default().push(path);
             }
         }
@@ -34,6 +41,17 @@ impl Library {
     /// The files of a video: none, one, or several that differ in their ending.
     pub fn find(&self, name: &str) -> &[PathBuf] {
         self.files.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The file of a video that is taken where one is needed: that ending in `.mp4`, if there are several. None that is
+    /// there: where it would be looked for first, so that a message can name it.
+    pub fn path(&self, folder: &Path, name: &str) -> PathBuf {
+        let plain = folder.join(format!("{name}.mp4"));
+        match self.find(name) {
+            [] => plain,
+            several if several.contains(&plain) => plain,
+            [first, ..] => first.clone(),
+        }
     }
 
     /// The names of all videos, in order.
@@ -57,5 +75,29 @@ mod tests {
         assert_eq!(library.find("b").len(), 2);
         assert!(library.find("notes").is_empty());
         assert!(Library::open(&folder.path().join("nowhere")).is_err());
+    }
+
+    #[test]
+    fn a_folder_of_pictures_is_a_video_and_another_folder_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["walk.v1/img_1.JPG", "notes/a.txt"] {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let library = Library::open(folder.path()).unwrap();
+        assert_eq!(library.names().collect::<Vec<_>>(), ["walk.v1"]);
+        assert_eq!(library.path(folder.path(), "walk.v1"), folder.path().join("walk.v1"));
+    }
+
+    #[test]
+    fn of_several_files_the_mp4_is_taken_and_a_missing_one_is_named_so() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["a.avi", "a.mp4", "b.mkv"] {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        let library = Library::open(folder.path()).unwrap();
+        let taken = ["a", "b", "c"].map(|name| library.path(folder.path(), name));
+        assert_eq!(taken, ["a.mp4", "b.mkv", "c.mp4"].map(|name| folder.path().join(name)));
     }
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use adatad_data::random::{Rng, Stream};
-use adatad_data::video::{Picture, Problem, ReadReport, Video, VideoError, WriteOptions, write_mp4};
+use adatad_data::video::{
+    Ffmpeg, OpenOptions, Picture, Problem, ReadReport, Video, VideoError, WriteOptions, write_mp4,
+};
 use tempfile::TempDir;
 
 const OPTIONS: WriteOptions = WriteOptions { width: 64, height: 48, fps: 25, keyframe_interval: 10, qp: 30 };
@@ -38,7 +40,7 @@ fn good(frames: usize) -> Vec<u8> {
 }
 
 fn read_all(path: &Path) -> Result<(Vec<Picture>, ReadReport), VideoError> {
-    let video = Video::open(path)?;
+    let video = Video::open_with(path, &no_ffmpeg())?;
     let wanted: Vec<usize> = (0..video.info().frames).collect();
     let mut pictures = Vec::new();
     let report = video.read(&wanted, |_, picture| {
@@ -51,6 +53,15 @@ fn read_all(path: &Path) -> Result<(Vec<Picture>, ReadReport), VideoError> {
 fn error(bytes: &[u8]) -> VideoError {
     let (_folder, path) = holding(bytes);
     read_all(&path).unwrap_err()
+}
+
+/// What is said on a machine without ffmpeg.
+fn without_ffmpeg(path: &Path) -> VideoError {
+    Video::open_with(path, &no_ffmpeg()).unwrap_err()
+}
+
+fn no_ffmpeg() -> OpenOptions {
+    OpenOptions { ffmpeg: Ffmpeg::in_folder("/nowhere"), ..OpenOptions::default() }
 }
 
 fn find(bytes: &[u8], code: &[u8; 4]) -> usize {
@@ -93,9 +104,35 @@ fn the_message_names_the_file() {
 fn what_is_not_there_or_no_file_is_an_error_without_waiting() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(Video::open(&folder.path().join("none.mp4")).unwrap_err().problem, Problem::Io(_)));
-    assert!(matches!(Video::open(folder.path()).unwrap_err().problem, Problem::NotAFile));
-    if cfg!(unix) {
-        assert!(matches!(Video::open(Path::new("/dev/zero")).unwrap_err().problem, Problem::NotAFile));
+    assert!(matches!(Video::open(folder.path()).unwrap_err().problem, Problem::NoPictures));
+    let long = folder.path().join(format!("{}.mp4", "x".repeat(400)));
+    assert!(matches!(Video::open(&long).unwrap_err().problem, Problem::Io(_)));
+}
+
+#[cfg(unix)]
+#[test]
+fn devices_pipes_and_loops_are_refused_unopened() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(Video::open(Path::new("/dev/zero")).unwrap_err().problem, Problem::NotAFile));
+    let pipe = folder.path().join("pipe.mp4");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(matches!(Video::open(&pipe).unwrap_err().problem, Problem::NotAFile));
+    let (one, other) = (folder.path().join("one.mp4"), folder.path().join("other.mp4"));
+    std::os::unix::fs::symlink(&other, &one).unwrap();
+    std::os::unix::fs::symlink(&one, &other).unwrap();
+    assert!(matches!(Video::open(&one).unwrap_err().problem, Problem::Io(_)));
+}
+
+#[test]
+fn any_name_is_a_name() {
+    let bytes = good(5);
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    for name in ["a b.mp4", "-i", "a\nb.mp4", "été 視頻.mp4", "sub/../c.mp4", "http:x.mp4", "no ending", "wrong.avi"]
+    {
+        let path = folder.path().join(name);
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(read_all(&path).unwrap().0.len(), 5, "{name}");
     }
 }
 
@@ -135,8 +172,10 @@ fn a_codec_that_is_missing_is_named_with_the_way_out() {
     // The brand at the head of the file is "avc1" too; the sample entry is the last one.
     let entry = brand + 4 + find(&bytes[brand + 4..], b"avc1");
     bytes[entry..entry + 4].copy_from_slice(b"hev1");
-    let text = error(&bytes).to_string();
-    assert!(text.starts_with("codec hev1 is not supported: convert with `ffmpeg -i IN -c:v libx264"), "{text}");
+    let (_folder, path) = holding(&bytes);
+    let text = without_ffmpeg(&path).to_string();
+    assert!(text.starts_with("codec hev1 needs ffmpeg, which is not installed: install it"), "{text}");
+    assert!(text.contains("convert the file elsewhere with `ffmpeg -i IN -c:v libx264"), "{text}");
 }
 
 #[test]
@@ -165,6 +204,22 @@ fn more_than_one_lost_frame_in_a_hundred_is_an_error() {
     destroy(&mut bytes, 99);
     let error = error(&bytes);
     assert!(matches!(error.problem, Problem::Damaged { damaged: 2, read: 150, .. }), "{error}");
+}
+
+#[test]
+fn how_much_damage_is_borne_is_for_whoever_opens() {
+    let mut bytes = good(150);
+    destroy(&mut bytes, 49);
+    destroy(&mut bytes, 99);
+    let (_folder, path) = holding(&bytes);
+    let read = |damage_limit| {
+        let video = Video::open_with(&path, &OpenOptions { damage_limit, ..OpenOptions::default() })?;
+        let wanted: Vec<usize> = (0..150).collect();
+        video.read(&wanted, |_, _| ControlFlow::Continue(()))
+    };
+    assert_eq!(read(1.5).unwrap(), ReadReport { decoded: 148, damaged: 2, filled: 2 });
+    assert!(matches!(read(1.3).unwrap_err().problem, Problem::Damaged { damaged: 2, read: 150, .. }));
+    assert!(matches!(read(f64::NAN).unwrap_err().problem, Problem::Request(_)));
 }
 
 #[test]
@@ -237,9 +292,9 @@ fn the_shared_videos_of_other_kinds_are_named() {
             println!("skipped: ../shared is not here");
             return;
         }
-        let error = Video::open(&path).unwrap_err();
-        assert!(matches!(error.problem, Problem::Container(_)), "{error}");
+        let error = without_ffmpeg(&path);
+        assert!(matches!(error.problem, Problem::NoFfmpeg { .. }), "{error}");
         assert!(error.to_string().contains(container), "{error}");
-        assert!(error.to_string().contains("convert with `ffmpeg"), "{error}");
+        assert!(error.to_string().contains("install it"), "{error}");
     }
 }

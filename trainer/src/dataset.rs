@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use adatad_data::annotation::{AnnotationError, Annotations, VideoEntry};
 use adatad_data::classes::{ClassError, ClassList, ListFault};
 use adatad_data::features::Standard;
+use adatad_data::frames::VideoFile;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::{
     Grid, Padding, Resize, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule, Whole,
@@ -240,7 +241,10 @@ impl Dataset {
             return Err(DatasetError::AllBlocked { subset: name.into() });
         }
         let (grid, training) = (grid(config), Training::new(config)?);
-        let files = paths(config, root, entries.iter().map(|entry| entry.name.as_str()));
+        let paths = paths(config, root, entries.iter().map(|entry| entry.name.as_str()));
+        let files = paths.into_iter().zip(&entries);
+        let files =
+            files.map(|(path, entry)| VideoFile { path, fps: entry.fps, duration: Some(entry.duration) }).collect();
         let mut source = Reading::new(config, purpose, standard.clone()).open(files)?;
         let rule = TruthRule {
             conversion: config.data.time_conversion,

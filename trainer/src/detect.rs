@@ -186,14 +186,14 @@ impl Detector {
         Ok(self.joined(&found))
     }
 
-    /// Detects in any MP4 file, window by window: memory does not grow with its length, but for its index. In a run on
+    /// Detects in any video, window by window: memory does not grow with its length, but for its index. In a run on
     /// features: in any file of such features.
     ///
     /// # Errors
     ///
     /// The file is no readable video, or holds no such features.
     pub fn in_file(&self, path: &Path, mut progress: impl FnMut(usize, usize)) -> Result<Vec<Detection>, DetectError> {
-        let mut source = self.reading.clone().open(vec![path.to_path_buf()])?;
+        let mut source = self.reading.clone().open(vec![path.to_path_buf().into()])?;
         source.fill(|_, _| {})?;
         let name = self.reading.name_of(path);
         let Some(timeline) = source.own_timeline(0, name.clone())? else {

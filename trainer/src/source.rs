@@ -6,10 +6,11 @@ use adatad_adapter::Representation;
 use adatad_backbone::VitConfig;
 use adatad_data::annotation::VideoEntry;
 use adatad_data::features::{FeatureError, FeatureStore, Layout, Standard, feature_path};
-use adatad_data::frames::{FrameStore, StoreOptions, video_path};
+use adatad_data::frames::{FrameStore, StoreOptions, StoreReport, VideoFile};
+use adatad_data::library::Library;
 use adatad_data::random::Rng;
 use adatad_data::transform::{Crop, Transform};
-use adatad_data::video::VideoError;
+use adatad_data::video::{OpenOptions, VideoError};
 use adatad_data::window::{FramePlan, Padding, Timeline, Window, WindowError};
 
 use crate::config::{CropKind, FeatureInput, Input, RunConfig, VideoInput, WindowConfig};
@@ -145,6 +146,7 @@ impl Reading {
                 };
                 let clips = Clips::new(config);
                 let options = StoreOptions {
+                    open: OpenOptions { damage_limit: videos.damage_limit, fps: videos.fps, ..OpenOptions::default() },
                     stride: clips.stride(),
                     short_side: transform.short_side,
                     memory: videos.cache_mib << 20,
@@ -187,12 +189,13 @@ impl Reading {
     /// # Errors
     ///
     /// The first file that cannot be used.
-    pub fn open(self, paths: Vec<PathBuf>) -> Result<Source, SourceError> {
+    pub fn open(self, files: Vec<VideoFile>) -> Result<Source, SourceError> {
         match self {
             Reading::Videos { options, transform, clips, fps, .. } => {
-                Ok(Source::Videos { store: FrameStore::open(&paths, options)?, transform, clips, fps })
+                Ok(Source::Videos { store: FrameStore::open(&files, options)?, transform, clips, fps })
             }
             Reading::Features { layout, standard, fps, memory, padding } => {
+                let paths = files.into_iter().map(|file| file.path).collect();
                 let mut store = FeatureStore::open(paths, layout)?;
                 if let Some(standard) = standard {
                     store.standardise(standard);
@@ -280,11 +283,22 @@ impl Source {
     pub fn fill(&mut self, progress: impl Fn(usize, usize) + Sync) -> Result<(), SourceError> {
         match self {
             Source::Videos { store, .. } => {
-                store.fill(progress)?;
+                let StoreReport { damaged, filled, .. } = store.fill(progress)?;
+                if damaged > 0 {
+                    tracing::warn!("{damaged} frames are damaged; {filled} of them were replaced by the frame before");
+                }
             }
             Source::Features { store, memory, .. } => store.fill(*memory)?,
         }
         Ok(())
+    }
+
+    /// What reading of videos did so far; nothing of features.
+    pub fn report(&self) -> Option<StoreReport> {
+        match self {
+            Source::Videos { store, .. } => Some(store.report()),
+            Source::Features { .. } => None,
+        }
     }
 
     /// Brings the channels of features to one scale over all files, and says how.
@@ -334,7 +348,9 @@ pub fn paths<'a>(config: &RunConfig, root: &Path, names: impl Iterator<Item = &'
     match &config.input {
         Input::Videos(VideoInput { videos, prefix, .. }) => {
             let folder = root.join(videos);
-            names.map(|name| video_path(&folder, &format!("{prefix}{name}"))).collect()
+            // Of a folder that cannot be listed, a file that cannot be opened tells.
+            let library = Library::open(&folder).unwrap_or_default();
+            names.map(|name| library.path(&folder, &format!("{prefix}{name}"))).collect()
         }
         Input::Features(FeatureInput { folder, .. }) => {
             let folder = root.join(folder);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use adatad_data::annotation::VideoEntry;
 use adatad_data::classes::ClassList;
-use adatad_data::video::{Video, VideoError};
+use adatad_data::video::{OpenOptions, Video, VideoError};
 use serde_json::Value;
 
 use crate::evaluate::Evaluated;
@@ -118,14 +118,16 @@ impl Summary<'_> {
             duration: entry.duration,
             truth: truth.collect(),
             predictions: predictions.collect(),
-            thumbnails: self.pictures.map_or(Ok(Vec::new()), |paths| thumbnails(&paths[index]))?,
+            thumbnails: self.pictures.map_or(Ok(Vec::new()), |paths| thumbnails(&paths[index], entry))?,
         })
     }
 }
 
 /// Pictures at the middles of equal parts of the video.
-fn thumbnails(path: &Path) -> Result<Vec<Thumbnail>, VideoError> {
-    let video = Video::open(path)?;
+fn thumbnails(path: &Path, entry: &VideoEntry) -> Result<Vec<Thumbnail>, VideoError> {
+    // What is borne was decided when the video was scored.
+    let (damage_limit, fps, duration) = (100.0, entry.fps, Some(entry.duration));
+    let video = Video::open_with(path, &OpenOptions { damage_limit, fps, duration, ..OpenOptions::default() })?;
     let frames = video.info().frames;
     let wanted: Vec<usize> = (0..THUMBNAILS).map(|i| (2 * i + 1) * frames / (2 * THUMBNAILS)).collect();
     let mut thumbnails = Vec::with_capacity(wanted.len());

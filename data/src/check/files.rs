@@ -10,7 +10,7 @@ use crate::annotation::{RawVideo, end_slack};
 use crate::formats::same_rate;
 use crate::library::Library;
 use crate::nearest::nearest;
-use crate::video::{Video, VideoInfo};
+use crate::video::{OpenOptions, Video, VideoInfo};
 
 /// Frames that a file may have more or less than told: players and tools count the last ones differently.
 const FRAMES_APART: f64 = 3.0;
@@ -25,11 +25,16 @@ pub(super) struct Videos {
 }
 
 impl Videos {
-    pub(super) fn open(library: &Library) -> Self {
+    /// `labelled` tells of folders of pictures what those do not know.
+    pub(super) fn open(library: &Library, labelled: &[RawVideo]) -> Self {
+        let labelled: BTreeMap<&str, &RawVideo> = labelled.iter().map(|video| (video.name.as_str(), video)).collect();
         let names: Vec<&str> = library.names().collect();
         let opened = names.into_par_iter().map(|name| {
             let paths = library.find(name).to_vec();
-            let open = |path: &PathBuf| Video::open(path).map(|video| video.info().clone());
+            let told = labelled.get(name);
+            let (fps, duration) = (told.and_then(|told| told.fps), told.and_then(|told| told.duration));
+            let options = OpenOptions { fps, duration, ..OpenOptions::default() };
+            let open = |path: &PathBuf| Video::open_with(path, &options).map(|video| video.info().clone());
             let info = match paths.first().map(open) {
                 Some(opened) => opened.map_err(|error| error.problem.to_string()),
                 None => Err("no such file".to_owned()),

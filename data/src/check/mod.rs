@@ -113,7 +113,7 @@ impl<'a> Checked<'a> {
         let videos = match options.videos {
             Some(folder) => {
                 let failed = |source| CheckError::Folder { path: folder.to_path_buf(), source };
-                let videos = Videos::open(&Library::open(folder).map_err(failed)?);
+                let videos = Videos::open(&Library::open(folder).map_err(failed)?, &raw);
                 videos.compare(&raw, folder, &mut found);
                 report.opened = videos.opened();
                 Some(videos)

@@ -92,7 +92,7 @@ pub struct Colour {
     pub full_range: bool,
 }
 
-/// The planes of a decoded frame, 8 bits, rows without gaps; chroma is half as wide as luma.
+/// The planes of a decoded frame, 8 bits, rows without gaps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Yuv<'a> {
     pub(crate) width: usize,
@@ -102,6 +102,8 @@ pub(crate) struct Yuv<'a> {
     pub(crate) v: &'a [u8],
     pub(crate) chroma_width: usize,
     pub(crate) chroma_height: usize,
+    /// Columns of luma that share a column of chroma: 2 in 4:2:0 and 4:2:2, 1 in 4:4:4.
+    pub(crate) columns_per_chroma: usize,
     /// Rows of luma that share a row of chroma: 2 in 4:2:0, 1 in 4:2:2.
     pub(crate) rows_per_chroma: usize,
 }
@@ -141,31 +143,51 @@ impl ToRgb {
     pub(crate) fn convert<'a>(&self, yuv: &Yuv<'a>, rgb: &mut Vec<u8>) {
         rgb.resize(yuv.width * yuv.height * 3, 0);
         let rows = rgb.chunks_exact_mut(yuv.width * 3).zip(yuv.y.chunks_exact(yuv.width));
+        let mut repeated = [Vec::new(), Vec::new()];
         for (row, (out, luma)) in rows.enumerate() {
             // An odd size leaves the last row or column without chroma of its own; it takes its neighbour's.
             let chroma_row = (row / yuv.rows_per_chroma).min(yuv.chroma_height.saturating_sub(1));
             let at = chroma_row * yuv.chroma_width;
             let of = |plane: &'a [u8]| plane.get(at..at + yuv.chroma_width).unwrap_or(&[]);
-            self.convert_row(luma, of(yuv.u), of(yuv.v), out);
+            let (u, v) = (of(yuv.u), of(yuv.v));
+            if yuv.columns_per_chroma == 2 {
+                self.convert_row(luma, u, v, out, widen_pairs);
+            } else {
+                // Rare, so it need not be fast: a sample for each pixel.
+                for (plane, repeated) in [u, v].into_iter().zip(&mut repeated) {
+                    repeated.clear();
+                    let each = |&sample: &u8| std::iter::repeat_n(sample, yuv.columns_per_chroma);
+                    repeated.extend(plane.iter().flat_map(each));
+                }
+                self.convert_row(luma, &repeated[0], &repeated[1], out, widen_all);
+            }
         }
     }
 
-    fn convert_row(&self, luma: &[u8], u: &[u8], v: &[u8], out: &mut [u8]) {
-        // Of a picture one pixel wide there is no chroma at all: grey.
-        let chroma_at = |plane: &[u8], pair: usize| plane.get(pair).or(plane.last()).copied().unwrap_or(128);
+    /// `N` samples of chroma are those of a block.
+    fn convert_row<const N: usize>(
+        &self,
+        luma: &[u8],
+        u: &[u8],
+        v: &[u8],
+        out: &mut [u8],
+        widen: impl Fn(&[u8; N]) -> [i16; BLOCK],
+    ) {
+        // Of a picture one pixel wide there may be no chroma at all: grey.
+        let chroma_at = |plane: &[u8], at: usize| plane.get(at).or(plane.last()).copied().unwrap_or(128);
         let mut planes = [[0; BLOCK]; 3];
         for (block, (out, luma)) in out.chunks_mut(BLOCK * 3).zip(luma.chunks(BLOCK)).enumerate() {
-            let (mut y, mut pair_u, mut pair_v) = ([0; BLOCK], [128; BLOCK / 2], [128; BLOCK / 2]);
+            let (mut y, mut block_u, mut block_v) = ([0; BLOCK], [128; N], [128; N]);
             y[..luma.len()].copy_from_slice(luma);
-            let first = block * BLOCK / 2;
-            if let (Some(u), Some(v)) = (u.get(first..first + BLOCK / 2), v.get(first..first + BLOCK / 2)) {
-                pair_u.copy_from_slice(u);
-                pair_v.copy_from_slice(v);
+            let first = block * N;
+            if let (Some(u), Some(v)) = (u.get(first..first + N), v.get(first..first + N)) {
+                block_u.copy_from_slice(u);
+                block_v.copy_from_slice(v);
             } else {
-                pair_u = std::array::from_fn(|pair| chroma_at(u, first + pair));
-                pair_v = std::array::from_fn(|pair| chroma_at(v, first + pair));
+                block_u = std::array::from_fn(|at| chroma_at(u, first + at));
+                block_v = std::array::from_fn(|at| chroma_at(v, first + at));
             }
-            self.convert_block(&y, &pair_u, &pair_v, &mut planes);
+            self.convert_block(&y, &widen(&block_u), &widen(&block_v), &mut planes);
             let [red, green, blue] = &planes;
             for (pixel, ((&red, &green), &blue)) in out.chunks_exact_mut(3).zip(red.iter().zip(green).zip(blue)) {
                 pixel[0] = red;
@@ -176,22 +198,34 @@ impl ToRgb {
     }
 
     /// Plain loops over arrays, which the compiler turns into vector instructions.
-    fn convert_block(&self, y: &[u8; BLOCK], u: &[u8; BLOCK / 2], v: &[u8; BLOCK / 2], rgb: &mut [[u8; BLOCK]; 3]) {
-        let widen = |sample: u8, zero: i16| (i16::from(sample) - zero) << SAMPLE_BITS;
-        let (mut wide_u, mut wide_v) = ([0; BLOCK], [0; BLOCK]);
-        for pair in 0..BLOCK / 2 {
-            let (u, v) = (widen(u[pair], 128), widen(v[pair], 128));
-            (wide_u[2 * pair], wide_u[2 * pair + 1]) = (u, u);
-            (wide_v[2 * pair], wide_v[2 * pair + 1]) = (v, v);
-        }
+    fn convert_block(&self, y: &[u8; BLOCK], u: &[i16; BLOCK], v: &[i16; BLOCK], rgb: &mut [[u8; BLOCK]; 3]) {
         for at in 0..BLOCK {
-            let (u, v) = (wide_u[at], wide_v[at]);
+            let (u, v) = (u[at], v[at]);
             let luma = times(widen(y[at], self.black), self.luma[at]) + ROUND;
             rgb[0][at] = narrow(luma + times(v, self.red_v[at]));
             rgb[1][at] = narrow(luma + times(u, self.green_u[at]) + times(v, self.green_v[at]));
             rgb[2][at] = narrow(luma + times(u, self.blue_u[at]));
         }
     }
+}
+
+fn widen(sample: u8, zero: i16) -> i16 {
+    (i16::from(sample) - zero) << SAMPLE_BITS
+}
+
+/// Chroma that two pixels share.
+fn widen_pairs(chroma: &[u8; BLOCK / 2]) -> [i16; BLOCK] {
+    let mut wide = [0; BLOCK];
+    for pair in 0..BLOCK / 2 {
+        let sample = widen(chroma[pair], 128);
+        (wide[2 * pair], wide[2 * pair + 1]) = (sample, sample);
+    }
+    wide
+}
+
+/// Chroma of each pixel.
+fn widen_all(chroma: &[u8; BLOCK]) -> [i16; BLOCK] {
+    chroma.map(|sample| widen(sample, 128))
 }
 
 /// The upper half of a product.
@@ -310,6 +344,7 @@ mod tests {
             v: &[v; 18],
             chroma_width: 18,
             chroma_height: 1,
+            columns_per_chroma: 2,
             rows_per_chroma: 2,
         };
         let mut rgb = Vec::new();
@@ -384,6 +419,7 @@ mod tests {
             v: &[128, 255, 128, 128],
             chroma_width: 1,
             chroma_height: 2,
+            columns_per_chroma: 2,
             rows_per_chroma: 2,
         };
         let red = |yuv: &Yuv| -> Vec<u8> {
@@ -406,6 +442,7 @@ mod tests {
             v: &[],
             chroma_width: 0,
             chroma_height: 0,
+            columns_per_chroma: 2,
             rows_per_chroma: 2,
         };
         let mut rgb = Vec::new();

@@ -145,6 +145,7 @@ impl Converter {
             v,
             chroma_width: frame.chroma_width() as usize,
             chroma_height: frame.chroma_height() as usize,
+            columns_per_chroma: 2,
             rows_per_chroma: if frame.chroma_format == ChromaFormat::Yuv422 { 1 } else { 2 },
         };
         let mut rgb = spare.rgb;

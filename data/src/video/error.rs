@@ -20,15 +20,75 @@ pub enum Problem {
     /// The operating system refused.
     #[error("the file cannot be read or written ({0})")]
     Io(#[from] io::Error),
-    /// A folder, a pipe, a device.
-    #[error("not a regular file: give the path of an MP4 file")]
+    /// A pipe, a device.
+    #[error("not a regular file: give the path of a file of video, or of a folder of pictures")]
     NotAFile,
     /// Zero bytes.
     #[error("the file is empty (0 bytes): copy or download it again")]
     Empty,
-    /// A file of some other kind, recognised by its first bytes.
-    #[error("{0} files are not supported: convert with `ffmpeg -i IN -c:v libx264 OUT.mp4`")]
-    Container(&'static str),
+    /// One picture, of this kind.
+    #[error("a single {0} picture is no video: give the folder that holds all frames")]
+    SinglePicture(&'static str),
+    /// A folder that is no video.
+    #[error("the folder holds no pictures (.jpg, .png)")]
+    NoPictures,
+    /// A folder of pictures, and nobody knows how many are a second.
+    #[error(
+        "a folder of pictures says nothing of seconds: put a file `fps.txt` into it that holds the frames a second, such \
+         as 25, or give the rate with the labels"
+    )]
+    NoRate,
+    /// The file that should tell the rate of a folder of pictures.
+    #[error("`fps.txt` holds {0:?}, which is no number of frames a second, such as 25, 29.97 or 30000/1001")]
+    RateFile(String),
+    /// Names of pictures that contradict each other.
+    #[error("{0}: number the pictures of a video one by one")]
+    Numbers(String),
+    /// Pictures that are not there.
+    #[error("{missing} of {frames} pictures are missing, the first is number {first}: copy the folder again")]
+    Gaps {
+        /// How many.
+        missing: u64,
+        /// Frames from the first picture to the last.
+        frames: u64,
+        /// The number of the first that is missing.
+        first: u64,
+    },
+    /// A picture without which the size of a video is not known.
+    #[error("a picture cannot be read ({0}): copy the folder again")]
+    BadPicture(String),
+    /// Pictures of several sizes.
+    #[error("{0}: all pictures of a video must have one size")]
+    PictureSize(String),
+    /// What only ffmpeg reads, without ffmpeg.
+    #[error(
+        "{what} needs ffmpeg, which is not installed: install it (Debian, Ubuntu: `sudo apt-get install ffmpeg`; macOS: \
+         `brew install ffmpeg`; Windows: `winget install ffmpeg`), or convert the file elsewhere with `ffmpeg -i IN -c:v \
+         libx264 -pix_fmt yuv420p OUT.mp4`"
+    )]
+    NoFfmpeg {
+        /// What cannot be read.
+        what: String,
+    },
+    /// ffprobe or ffmpeg failed.
+    #[error("{program} cannot read the file ({words})")]
+    Program {
+        /// Which.
+        program: &'static str,
+        /// What it said last.
+        words: String,
+    },
+    /// ffprobe or ffmpeg hung.
+    #[error("{program} said nothing for {seconds} s and was stopped: try `ffmpeg -i IN -c:v libx264 OUT.mp4`")]
+    Stuck {
+        /// Which.
+        program: &'static str,
+        /// How long it was waited for.
+        seconds: f64,
+    },
+    /// Frames without presentation times.
+    #[error("the file does not say when its frames are shown: give it times with `ffmpeg -i IN -c:v libx264 OUT.mp4`")]
+    NoTimes,
     /// Boxes, or not even that, but no index among them.
     #[error("no moov box: not an MP4, or cut before its index; copy or download it again")]
     NoIndex,

@@ -86,9 +86,6 @@ fn top_box(file: &mut (impl Read + Seek), at: u64, file_size: u64) -> Result<Opt
     }
     file.seek(SeekFrom::Start(at))?;
     file.read_exact(&mut head[..length])?;
-    if at == 0 {
-        refuse_other_containers(&head)?;
-    }
     let mut bytes = Bytes::new(&head[..length]);
     let size = bytes.u32()?;
     let kind = bytes.kind()?.0;
@@ -102,30 +99,6 @@ fn top_box(file: &mut (impl Read + Seek), at: u64, file_size: u64) -> Result<Opt
         return Ok(None); // no box, so nothing after it can be found either
     }
     Ok(Some(TopBox { kind, content: at + head_size, end: at.checked_add(size) }))
-}
-
-/// Names the well-known kinds of files that are no MP4.
-fn refuse_other_containers(head: &[u8; 16]) -> Result<(), Problem> {
-    let known: [(&[u8], &'static str); 10] = [
-        (b"\x1a\x45\xdf\xa3", "Matroska (.mkv) and WebM"),
-        (b"FLV\x01", "Flash Video"),
-        (b"OggS", "Ogg"),
-        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media (.wmv, .asf)"),
-        (b"\x00\x00\x01\xba", "MPEG program stream (.mpg)"),
-        (b"\x00\x00\x01\xb3", "MPEG video (.mpg)"),
-        (b"\x00\x00\x00\x01\x67", "raw H.264"),
-        (b"\xff\xd8\xff", "JPEG"),
-        (b"\x89PNG", "PNG"),
-        (b"GIF8", "GIF"),
-    ];
-    if head.starts_with(b"RIFF") {
-        let name = if head[8..12] == *b"AVI " { "AVI" } else { "RIFF" };
-        return Err(Problem::Container(name));
-    }
-    match known.iter().find(|(start, _)| head.starts_with(start)) {
-        Some((_, name)) => Err(Problem::Container(name)),
-        None => Ok(()),
-    }
 }
 
 /// A moov box: the movie and its H.264 track.
@@ -235,13 +208,6 @@ mod tests {
         }
         only_type.extend(b"\0\0\0\x09moov");
         assert!(matches!(problem(&only_type), Problem::CutIndex(kind) if kind == "moov"));
-    }
-
-    #[test]
-    fn other_containers_are_named() {
-        let named = |head: &[u8]| problem(&[head, &[0; 100]].concat()).to_string();
-        assert!(named(b"RIFF\0\0\0\0AVI LIST").starts_with("AVI files are not supported"));
-        assert!(named(b"\x1a\x45\xdf\xa3").starts_with("Matroska (.mkv) and WebM files"));
     }
 
     #[test]

@@ -22,15 +22,19 @@ impl Orientation {
     pub(crate) fn from_matrix(content: &mut Bytes) -> Result<Orientation, Problem> {
         let mut read = [0; 5];
         for value in &mut read {
-            *value = content.i32()?.signum();
+            *value = content.i32()?;
         }
         let [a, b, _, c, d] = read;
-        // x' = a x + c y, y' = b x + d y
-        Ok(match (a, b, c, d) {
+        Ok(Self::new([a, b, c, d]))
+    }
+
+    /// The turn of x' = a x + c y, y' = b x + d y, of which only the signs matter.
+    pub(crate) fn new([a, b, c, d]: [i32; 4]) -> Orientation {
+        match (a, b, c, d) {
             (0, b, c, 0) if b != 0 && c != 0 => Orientation { swapped: true, reverse_x: c < 0, reverse_y: b < 0 },
             (a, 0, 0, d) if a != 0 && d != 0 => Orientation { swapped: false, reverse_x: a < 0, reverse_y: d < 0 },
             _ => Orientation::default(),
-        })
+        }
     }
 
     /// This turn, and then another.
@@ -55,6 +59,11 @@ impl Orientation {
 
     /// Width and height as shown.
     pub(crate) fn size(self, width: usize, height: usize) -> (usize, usize) {
+        self.size_of((width, height))
+    }
+
+    /// Of something that has a width and a height.
+    pub(crate) fn size_of<T>(self, (width, height): (T, T)) -> (T, T) {
         if self.swapped { (height, width) } else { (width, height) }
     }
 

@@ -3,20 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::ops::ControlFlow;
 
 use super::decode::{Converter, Decoded, PictureDecoder, is_disposable};
 use super::error::Problem;
 use super::orientation::Orientation;
+use super::reader::{Each, beyond};
 use super::stream::Stream;
 use super::timeline::{MAX_AHEAD, Timeline, disorder};
 use super::track::Sample;
 use super::{Picture, ReadReport};
-
-/// Of the frames decoded, how many in a hundred may fail before the read as a whole does.
-///
-/// One lost frame in a window of 768 does not change what happens in it; more than that is a broken file.
-pub const DAMAGE_LIMIT_PERCENT: usize = 1;
 
 /// Everything about an opened video that a read needs.
 pub(crate) struct Source<'a> {
@@ -24,6 +19,8 @@ pub(crate) struct Source<'a> {
     pub(crate) timeline: &'a Timeline,
     pub(crate) stream: &'a Stream,
     pub(crate) orientation: Orientation,
+    /// Damaged frames that are borne, in percent.
+    pub(crate) damage_limit: f64,
 }
 
 /// One pass over a file.
@@ -48,13 +45,7 @@ struct Pass<'a> {
 }
 
 /// Decodes the wanted frames of `file` and hands them out in order.
-pub(crate) fn read(
-    source: &Source,
-    file: File,
-    wanted: &[usize],
-    mut each: impl FnMut(usize, &Picture) -> ControlFlow<()>,
-) -> Result<ReadReport, Problem> {
-    check_request(wanted, source.timeline.times().len())?;
+pub(crate) fn read(source: &Source, file: File, wanted: &[usize], each: &mut Each) -> Result<ReadReport, Problem> {
     let Some(&first) = wanted.first() else { return Ok(ReadReport::default()) };
     let start = source.timeline.start_for(first, source.samples)?;
     let mut pass = Pass {
@@ -86,18 +77,6 @@ pub(crate) fn read(
         }
     }
     pass.judge()
-}
-
-fn check_request(wanted: &[usize], frames: usize) -> Result<(), Problem> {
-    if !wanted.is_sorted() {
-        return Err(Problem::Request("frames must be asked for in ascending order".into()));
-    }
-    match wanted.last() {
-        Some(&last) if last >= frames => {
-            Err(Problem::Request(format!("frame {last} does not exist: the video has {frames} frames, from 0")))
-        }
-        _ => Ok(()),
-    }
 }
 
 impl Pass<'_> {
@@ -173,11 +152,7 @@ impl Pass<'_> {
     }
 
     fn judge(self) -> Result<ReadReport, Problem> {
-        let ReadReport { decoded, damaged, .. } = self.report;
-        if damaged * 100 > (decoded + damaged) * DAMAGE_LIMIT_PERCENT {
-            return Err(self.too_damaged());
-        }
-        Ok(self.report)
+        if beyond(self.source.damage_limit, self.report) { Err(self.too_damaged()) } else { Ok(self.report) }
     }
 
     fn too_damaged(&self) -> Problem {

@@ -13,6 +13,9 @@ use super::mp4::{MAX_PIXELS, MAX_SIDE};
 /// Reference pictures the standard allows.
 const MAX_REFERENCES: u32 = 16;
 
+/// The profile that encoders use for 4:4:4 chroma and for lossless video, which show only when decoded.
+const HIGH_444_PREDICTIVE: u8 = 244;
+
 /// An H.264 stream as its container and its sequence parameter set describe it.
 #[derive(Debug, Clone)]
 pub(crate) struct Stream {
@@ -88,6 +91,9 @@ pub(crate) fn check_sps(sps: &NalUnit) -> Result<SpsInfo, Problem> {
     let inside = (1..=info.coded_width).contains(&info.width) && (1..=info.coded_height).contains(&info.height);
     if !inside || info.reference_frames > MAX_REFERENCES {
         return Err(Problem::index("an impossible sequence parameter set"));
+    }
+    if info.profile == HIGH_444_PREDICTIVE {
+        return Err(Problem::Feature("H.264 of the profile High 4:4:4 Predictive (4:4:4 chroma, lossless)".into()));
     }
     let depth = info.bit_depth_luma;
     match info.chroma_format {

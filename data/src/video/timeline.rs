@@ -37,20 +37,19 @@ struct Window {
 }
 
 impl Window {
-    fn of(index: &Index) -> Window {
+    fn of(index: &Index) -> Result<Window, Problem> {
         let mut window = Window { delay: 0.0, start: None, duration: 0 };
-        let mut later = 0;
         for edit in &index.track.edits {
             match edit.start {
-                _ if window.start.is_some() => later += 1,
+                // Parts may repeat, overlap and change places: what plays such things is ffmpeg.
+                _ if window.start.is_some() => {
+                    return Err(Problem::Feature("an edit list of several parts".into()));
+                }
                 None => window.delay += edit.duration as f64 / f64::from(index.movie_timescale.max(1)),
                 Some(start) => (window.start, window.duration) = (Some(start), edit.duration),
             }
         }
-        if later > 0 {
-            tracing::warn!("the edit list has {later} more entries; only the first part of the video is used");
-        }
-        window
+        Ok(window)
     }
 
     fn shows(&self, sample: &Sample, timescale: u32, movie_timescale: u32) -> bool {
@@ -67,7 +66,7 @@ impl Timeline {
     pub(crate) fn new(index: &Index) -> Result<Timeline, Problem> {
         let samples = &index.track.samples;
         let timescale = index.track.timescale;
-        let window = Window::of(index);
+        let window = Window::of(index)?;
         let start = window.start.unwrap_or(0);
 
         let mut shown: Vec<u32> = (0..samples.len() as u32)
@@ -125,13 +124,6 @@ impl Timeline {
     pub(crate) fn frame_of(&self, sample: usize) -> Option<usize> {
         let frame = self.frames[sample];
         (frame != HIDDEN).then_some(frame as usize)
-    }
-
-    /// The frame nearest to a time in seconds; the earlier one of two as near.
-    pub(crate) fn nearest(&self, seconds: f64) -> usize {
-        let after = self.times.partition_point(|&time| time < seconds).min(self.times.len() - 1);
-        let before = after.saturating_sub(1);
-        if seconds - self.times[before] <= self.times[after] - seconds { before } else { after }
     }
 
     /// The last sample from which decoding gives this frame and all that are shown after it.
@@ -204,19 +196,15 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_that_shows_nothing_is_an_error() {
-        let beyond = Edit { duration: 0, start: Some(1000) };
-        assert!(matches!(Timeline::new(&index(vec![beyond])), Err(Problem::NoFrames)));
+    fn parts_in_a_row_are_left_to_others() {
+        let part = |start| Edit { duration: 100, start: Some(start) };
+        assert!(matches!(Timeline::new(&index(vec![part(0), part(40)])), Err(Problem::Feature(_))));
     }
 
     #[test]
-    fn the_nearest_frame_is_found_and_the_earlier_of_two() {
-        let timeline = Timeline::new(&index(Vec::new())).unwrap();
-        let found = [-5.0, 0.04, 0.06, 0.3, 99.0, f64::NAN, f64::INFINITY].map(|time| timeline.nearest(time));
-        assert_eq!(found, [0, 0, 1, 3, 6, 0, 6]);
-        let halves = index(Vec::new());
-        let halves = Timeline::new(&Index { track: Track { timescale: 20, ..halves.track }, ..halves }).unwrap();
-        assert_eq!(halves.nearest(0.25), 0);
+    fn an_edit_that_shows_nothing_is_an_error() {
+        let beyond = Edit { duration: 0, start: Some(1000) };
+        assert!(matches!(Timeline::new(&index(vec![beyond])), Err(Problem::NoFrames)));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub(crate) struct Track {
     pub(crate) codec: Kind,
     /// Width and height in pixels by the sample entry.
     pub(crate) size: (u16, u16),
+    /// Width and height of a pixel, relative to each other.
+    pub(crate) pixel_aspect: (u32, u32),
     /// Content of the avcC box.
     pub(crate) avcc: Vec<u8>,
     /// Matrix code and full range flag of a colr box.
@@ -61,7 +63,7 @@ pub(crate) struct Track {
 impl Track {
     /// Reads a trak box of a file of this many bytes.
     pub(crate) fn parse(trak: &[u8], file_size: u64) -> Result<Track, Problem> {
-        let mut track = Track::default();
+        let mut track = Track { pixel_aspect: (1, 1), ..Track::default() };
         let mut tables = Tables::default();
         for item in boxes(trak) {
             let (kind, content) = item?;
@@ -166,11 +168,18 @@ impl Track {
             match &kind.0 {
                 b"avcC" => self.avcc = content.rest().to_vec(),
                 b"colr" => self.colour = colour(&mut content),
+                b"pasp" => self.pixel_aspect = aspect(&mut content).unwrap_or(self.pixel_aspect),
                 _ => {}
             }
         }
         Ok(())
     }
+}
+
+/// Width and height of a pixel by a pasp box; none if one is 0.
+fn aspect(content: &mut Bytes) -> Option<(u32, u32)> {
+    let pair = (content.u32().ok()?, content.u32().ok()?);
+    (pair.0 > 0 && pair.1 > 0).then_some(pair)
 }
 
 /// Matrix code and range of a colr box, if it holds such (it may hold a profile instead).

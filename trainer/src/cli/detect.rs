@@ -18,7 +18,7 @@ pub(crate) struct Detect {
     /// Folder of a finished run
     #[arg(value_name = "RUN_DIR")]
     run: PathBuf,
-    /// H.264 videos in MP4 files; for a run on stored features, .npy files of them
+    /// Files of video, or folders of pictures; for a run on stored features, .npy files of them
     #[arg(value_name = "VIDEO", required = true)]
     videos: Vec<PathBuf>,
     /// How to write them

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use adatad_adapter::AdapterConfig;
 use adatad_backbone::VitConfig;
+use adatad_data::video::DAMAGE_LIMIT;
 use adatad_data::window::Conversion;
 use adatad_detector::DetectorConfig;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ struct DataFile {
     videos: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     video_prefix: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage_limit: Option<f64>,
     training_subset: String,
     validation_subset: String,
     test_subset: String,
@@ -83,6 +86,7 @@ impl TryFrom<RunFile> for RunConfig {
             let of_videos = [
                 ("data.videos", data.videos.is_some()),
                 ("data.video-prefix", !data.video_prefix.is_empty()),
+                ("data.damage-limit", data.damage_limit.is_some()),
                 ("data.fps", data.fps.is_some()),
                 ("data.shuffle-frames", data.shuffle_frames.is_some()),
                 ("data.short-side", data.short_side.is_some()),
@@ -104,6 +108,7 @@ impl TryFrom<RunFile> for RunConfig {
             Input::Videos(VideoInput {
                 videos: required(data.videos, "data.videos")?,
                 prefix: data.video_prefix,
+                damage_limit: data.damage_limit.unwrap_or(DAMAGE_LIMIT),
                 fps: data.fps,
                 shuffle_frames: required(data.shuffle_frames, "data.shuffle-frames")?,
                 short_side: required(data.short_side, "data.short-side")?,
@@ -174,6 +179,7 @@ impl From<&RunConfig> for RunFile {
             time_conversion: data.time_conversion,
             filter_gt: data.filter_gt,
             fps: of.and_then(|of| of.fps),
+            damage_limit: of.map(|of| of.damage_limit),
             shuffle_frames: of.map(|of| of.shuffle_frames),
             short_side: of.map(|of| of.short_side),
             crop: of.map(|of| of.crop),

@@ -21,11 +21,15 @@ pub enum Input {
 /// Videos, and what makes features of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoInput {
-    /// Folder of the videos; video `NAME` of the annotations is `NAME.mp4` there, or with a prefix.
+    /// Folder of the videos; video `NAME` of the annotations is `NAME.mp4` there, or with another ending, or a folder
+    /// `NAME` of pictures; all perhaps with a prefix.
     pub videos: PathBuf,
     /// What a video's file is called before its name.
     pub prefix: String,
-    /// Frames a second of all videos, where they were brought to one rate; absent: as each annotation and file say.
+    /// Damaged frames that are borne, in percent of those read at a time.
+    pub damage_limit: f64,
+    /// Frames a second of all videos, where they were brought to one rate; absent: as each annotation and file say. Folders
+    /// of pictures have it from here where neither they nor the annotations say it.
     pub fps: Option<f64>,
     /// Puts the frames of every second in random order, in all subsets: a control that shows what is learned from the
     /// order of frames.
@@ -163,7 +167,10 @@ impl VideoInput {
                     .into(),
             );
         }
-        let Self { crop, short_side, .. } = *self;
+        let Self { crop, short_side, damage_limit, .. } = *self;
+        if !(0.0..=100.0).contains(&damage_limit) {
+            return Err(format!("data.damage-limit is {damage_limit}; it must be a percentage, 0 to 100"));
+        }
         if crop > short_side {
             return Err(format!("data.crop is {crop}, larger than data.short-side = {short_side}"));
         }
