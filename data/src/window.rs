@@ -15,6 +15,7 @@
 //! OpenTAD (`datasets/base.py`, `datasets/thumos.py`, `datasets/anet.py`, `transforms/loading.py`,
 //! `transforms/end_to_end.py`) unless marked.
 
+mod arriving;
 mod frames;
 pub mod reference;
 mod resize;
@@ -23,6 +24,7 @@ mod timeline;
 mod truncation;
 mod whole;
 
+pub use arriving::Arriving;
 pub use frames::{FramePlan, Grid};
 pub use resize::Resize;
 pub use sliding::{Sliding, SlidingConfig};

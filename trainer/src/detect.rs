@@ -5,6 +5,7 @@ use std::path::Path;
 use adatad_data::classes::{ClassError, ClassList};
 use adatad_data::features::StandardError;
 use adatad_data::random::{Rng, Stream};
+use adatad_data::video::OpenOptions;
 use adatad_data::video_scores::VideoScoresError;
 use adatad_data::window::WindowError;
 use adatad_detector::decode::DecodeConfig;
@@ -21,6 +22,7 @@ use crate::dataset::{Cover, Dataset};
 use crate::folder::{FolderError, RunFolder};
 use crate::model::AdaTad;
 use crate::source::{Purpose, Reading, Sample, SourceError};
+use crate::stream::Sight;
 use crate::weights::{self, WeightsError};
 
 /// Why a run cannot detect.
@@ -60,6 +62,9 @@ pub enum DetectError {
         /// How many classes there are.
         classes: usize,
     },
+    /// No thread for decoding.
+    #[error("no thread for decoding: {0}")]
+    Thread(std::io::Error),
     /// A file of features says nothing of seconds.
     #[error("how many frames a second `{name}` has is unknown: add data.features.fps to the run's config.toml")]
     UnknownRate {
@@ -138,6 +143,34 @@ impl Detector {
     /// The classes, in the order of their indices.
     pub fn classes(&self) -> &ClassList {
         &self.classes
+    }
+
+    /// How it sees streams; none for a model on stored features, on snippets, or on whole videos.
+    pub fn sight(&self) -> Option<Sight> {
+        match (&self.cover, &self.reading) {
+            (Cover::Sliding(sliding), Reading::Videos { transform, clips, .. }) if !clips.are_snippets() => {
+                Some(Sight { sliding: *sliding, transform: *transform })
+            }
+            _ => None,
+        }
+    }
+
+    /// How frames of a file are read.
+    pub fn open_options(&self) -> OpenOptions {
+        match &self.reading {
+            Reading::Videos { options, .. } => options.open.clone(),
+            Reading::Features { .. } => OpenOptions::default(),
+        }
+    }
+
+    /// How segments of a video are thinned out.
+    pub fn suppression(&self) -> &Suppression {
+        &self.suppression
+    }
+
+    /// The name of the video in a file.
+    pub fn name_of(&self, path: &Path) -> String {
+        self.reading.name_of(path)
     }
 
     /// Detects in one window: segments in seconds, rounded. Those of a proposal map, and of a window that is all there is,

@@ -108,6 +108,11 @@ impl Clips {
         }
     }
 
+    /// Whether each grid step has a clip of its own.
+    pub fn are_snippets(self) -> bool {
+        self.representation == Representation::Snippets
+    }
+
     /// The frames of a window of a video with `decoded` frames.
     fn plan(self, frames: FramePlan, decoded: usize) -> FramePlan {
         let snippets = match self.representation {

@@ -21,6 +21,7 @@
 //! | `timeline`, `orientation`, `colour` | when, which way up, and in which colours frames are shown |
 //! | `stream`, `decode`, `read` | H.264: from bytes to pictures |
 //! | `folder`, `ffmpeg` | the other readers |
+//! | `live` | video that is still coming |
 //! | `mux`, `write` | from pictures to bytes |
 
 mod bytes;
@@ -32,6 +33,7 @@ mod ffmpeg;
 mod folder;
 mod fragment;
 mod h264;
+pub mod live;
 mod mp4;
 mod mux;
 mod options;

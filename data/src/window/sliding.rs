@@ -81,8 +81,7 @@ impl Sliding {
         let snippet_stride = grid.snippet_stride();
         let mut windows = Vec::new();
         for (first, last) in self.positions(grid.cells(timeline.frames)) {
-            let start_frame = first * snippet_stride;
-            let Some((frames, mask_valid)) = grid.frames(first, last, timeline.decoded) else {
+            let Some(window) = self.window(timeline, first, last) else {
                 tracing::warn!(
                     video = timeline.name,
                     annotated = timeline.frames,
@@ -91,27 +90,35 @@ impl Sliding {
                 );
                 continue;
             };
-            let truth = truth.map(|truth| self.seen(truth, start_frame, last * snippet_stride));
+            let truth = truth.map(|truth| self.seen(truth, first * snippet_stride, last * snippet_stride));
             if truth.as_ref().is_some_and(|truth| truth.is_empty()) {
                 continue;
             }
-            windows.push(Window {
-                video: timeline.video,
-                name: timeline.name.clone(),
-                frames,
-                window_size: grid.window_size,
-                mask_valid,
-                timing: Timing::Stretch {
-                    fps: timeline.fps,
-                    snippet_stride,
-                    window_start_frame: start_frame,
-                    offset_frames: grid.offset_frames,
-                    duration: timeline.duration,
-                },
-                truth: truth.unwrap_or_default(),
-            });
+            windows.push(Window { truth: truth.unwrap_or_default(), ..window });
         }
         windows
+    }
+
+    /// The window of the cells from `first` to `last`, both included; none where all of them lie past the last frame that
+    /// can be decoded.
+    pub fn window(&self, timeline: &Timeline, first: usize, last: usize) -> Option<Window> {
+        let grid = &self.config.grid;
+        let (frames, mask_valid) = grid.frames(first, last, timeline.decoded)?;
+        Some(Window {
+            video: timeline.video,
+            name: timeline.name.clone(),
+            frames,
+            window_size: grid.window_size,
+            mask_valid,
+            timing: Timing::Stretch {
+                fps: timeline.fps,
+                snippet_stride: grid.snippet_stride(),
+                window_start_frame: first * grid.snippet_stride(),
+                offset_frames: grid.offset_frames,
+                duration: timeline.duration,
+            },
+            truth: Vec::new(),
+        })
     }
 
     /// What is taught in a window, in grid steps. The window ends, for this, where its last cell starts.

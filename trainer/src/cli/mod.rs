@@ -6,6 +6,7 @@ mod data;
 mod detect;
 mod device;
 mod eval;
+mod merge;
 mod parity;
 mod plan;
 mod progress;
@@ -48,6 +49,7 @@ enum Verb {
     Train(train::Train),
     Eval(eval::Eval),
     Detect(detect::Detect),
+    Merge(merge::Merge),
     Parity(parity::Parity),
     Plan(plan::Plan),
     Score(score::Score),
@@ -79,6 +81,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Train(verb) => verb.run(&clock),
         Verb::Eval(verb) => verb.run(&clock),
         Verb::Detect(verb) => verb.run(&clock),
+        Verb::Merge(verb) => verb.run(&clock),
         Verb::Parity(verb) => verb.run(&clock),
         Verb::Plan(verb) => verb.run(&clock),
         Verb::Config(verb) => verb.run(&clock),

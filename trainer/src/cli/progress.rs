@@ -53,6 +53,11 @@ impl Progress {
             }
         }
     }
+
+    /// Windows of one long video that are done.
+    pub(super) fn windows(&self, done: usize, total: usize) {
+        self.advance("windows", done, total, "", false);
+    }
 }
 
 fn bar(title: &'static str, total: usize) -> ProgressBar {

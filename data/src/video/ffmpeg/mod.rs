@@ -61,7 +61,7 @@ impl Ffmpeg {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    fn program(&self, name: &str) -> PathBuf {
+    pub(super) fn program(&self, name: &str) -> PathBuf {
         match &self.folder {
             Some(folder) => folder.join(name),
             None => name.into(),
