@@ -56,13 +56,21 @@ pub enum ConfigError {
 
 impl ConfigError {
     pub(super) fn syntax(origin: &Path, text: &str, error: &toml::de::Error) -> Self {
-        let at = error.span().map_or(0, |span| span.start);
-        let message = with_nearest(error.message());
-        let message = match locate::key_at(text, at) {
+        let span = error.span().unwrap_or(0..0);
+        let message = match (error.message(), text.get(span.clone())) {
+            ("duplicate key", Some(name)) => format!("duplicate key `{name}`"),
+            (message, _) => with_nearest(message),
+        };
+        let key = locate::key_at(text, span.start);
+        // Inside a table whose `kind` says what else is in it, errors have lost their places.
+        let lost = key.as_ref().is_none_or(|key| keys::find(key).is_none()) && !message.starts_with("missing field");
+        let found = if lost { keys::culprit(text, error.message()) } else { None };
+        let line = found.as_ref().and_then(|key| locate::line_of(text, key));
+        let message = match found.or(key) {
             Some(key) => keys::explain(&key, &message),
             None => message,
         };
-        Self::Syntax { origin: origin.into(), line: locate::line(text, at), message }
+        Self::Syntax { origin: origin.into(), line: line.unwrap_or_else(|| locate::line(text, span.start)), message }
     }
 
     pub(super) fn not_text(path: &Path, bytes: &[u8], error: &Utf8Error) -> Self {

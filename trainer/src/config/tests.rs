@@ -132,6 +132,13 @@ fn a_wrong_value_is_told_with_its_line_its_key_and_the_nearest_right_one() {
             "evaluation.tiou is 1.4; it must be a number from 0 to 1, 0 left out",
         ),
         ("clip-norm = 1.0", "clip-nrom = 1.0", "the nearest is `clip-norm`"),
+        (
+            "head-convs = 2",
+            "head-convs = \"two\"",
+            "`detector.head-convs`: invalid type: string \"two\", expected usize; it is a whole number from 0 up",
+        ),
+        ("head-convs = 2", "head-cons = 2", "the nearest is `head-convs`"),
+        ("max-segments = 200", "max-segment = 200", "the nearest is `max-segments`"),
     ] {
         let (text, number) = changed(line, to);
         let error = parse(&text, &[]).unwrap_err();

@@ -63,6 +63,8 @@ pub struct Row {
     pub rates: [f64; 3],
     /// Warm-up, end of the cosine, end of training.
     pub epochs: [usize; 3],
+    /// Epochs before the first evaluation, epochs from one to the next: `val_start_epoch`, `val_eval_interval`.
+    pub watched: [usize; 2],
     pub input_dropout: f64,
     pub classifier: Option<Fusion>,
     pub average: Option<f64>,
@@ -254,22 +256,35 @@ impl Row {
         each * (self.sizes()[1] - self.first_block) as u64
     }
 
-    /// Where the reference's count is known.
-    pub fn detector_parameters(&self) -> Option<u64> {
-        let prefix = self.name.split('_').next()?;
-        match (prefix, self.size) {
-            ("thumos", 's') => Some(26_695_708),
-            ("thumos", 'b') => Some(27_285_532),
-            ("thumos", 'l') => Some(27_678_748),
-            ("thumos", 'h') => Some(28_071_964),
-            ("thumos", 'g') => Some(28_268_572),
-            ("activitynet", 's') => Some(6_845_193),
-            ("activitynet", 'g') => Some(7_631_625),
-            ("multithumos", 's') => Some(21_230_153),
-            ("charades", 's') => Some(33_230_503),
-            ("epic", 'l') if self.classes == 293 => Some(28_098_349),
-            ("ego4d", 'l') => Some(40_465_530),
-            _ => None,
-        }
+    /// Parameters of the detector. The counts of some are known from the reference; from them follow those of other widths
+    /// (the first convolution has 3 weights for each pair of channels) and classes (the last has 3 weights a channel, and
+    /// a bias).
+    pub fn detector_parameters(&self) -> u64 {
+        let (channels, known, width, classes) = match self.name.split('_').next() {
+            Some("thumos") => (512, 26_695_708, 384, 20),
+            Some("multithumos") => (512, 21_230_153, 384, 65),
+            Some("charades") => (512, 33_230_503, 384, 157),
+            Some("epic") => (512, 28_098_349, 1024, 293),
+            Some("ego4d") => (512, 40_465_530, 1024, 110),
+            _ if self.own_classes() => (512, 26_695_708, 384, 20),
+            _ => (256, 6_845_193, 384, 1),
+        };
+        let wider = 3 * channels * (self.sizes()[0] as i64 - width);
+        let taught = if self.classifier.is_some() { 1 } else { self.classes as i64 };
+        (known + wider + (taught - classes) * (3 * channels + 1)) as u64
+    }
+}
+
+#[test]
+fn counts_of_other_widths_are_those_of_the_reference() {
+    let counted = |name: &str| ROWS.iter().find(|row| row.name == name).map(Row::detector_parameters);
+    for (name, count) in [
+        ("thumos_adatad_b", 27_285_532),
+        ("thumos_adatad_l", 27_678_748),
+        ("thumos_adatad_h", 28_071_964),
+        ("thumos_adatad_g", 28_268_572),
+        ("activitynet_adatad_g", 7_631_625),
+    ] {
+        assert_eq!(counted(name), Some(count), "{name}");
     }
 }

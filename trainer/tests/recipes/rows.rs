@@ -18,6 +18,7 @@ const S: Row = Row {
     reduction: 4,
     rates: [2e-4, 1e-4, 0.0],
     epochs: [5, 100, 60],
+    watched: [40, 2],
     input_dropout: 0.0,
     classifier: None,
     average: None,
@@ -25,29 +26,47 @@ const S: Row = Row {
 };
 /// Larger backbones have a smaller rate.
 const LARGER: Row = Row { rates: [1e-4, 1e-4, 0.0], ..S };
-const FROZEN: Row = Row { mode: Frozen, rates: [0.0, 1e-4, 0.0], input_dropout: 0.2, ..S };
-const FULL: Row = Row { mode: Full, rates: [0.0, 1e-4, 1e-5], ..S };
+const FROZEN: Row = Row { mode: Frozen, watched: [39, 5], rates: [0.0, 1e-4, 0.0], input_dropout: 0.2, ..S };
+const FULL: Row = Row { mode: Full, watched: [39, 5], rates: [0.0, 1e-4, 1e-5], ..S };
 /// Adapters in the upper half, twice as many frames, fewer epochs.
-const LONG: Row = Row { size: 'g', pixels: 224, scale: 2, first_block: 20, epochs: [5, 100, 50], ..S };
+const LONG: Row =
+    Row { size: 'g', pixels: 224, scale: 2, first_block: 20, epochs: [5, 100, 50], watched: [37, 2], ..S };
 const BESIDE: Row = Row { mode: Ladder, input_dropout: 0.1, ..S };
-const MULTI: Row = Row { set: &MULTITHUMOS, classes: 65, rates: [4e-4, 1e-4, 0.0], epochs: [5, 100, 80], ..S };
+const MULTI: Row =
+    Row { set: &MULTITHUMOS, classes: 65, rates: [4e-4, 1e-4, 0.0], epochs: [5, 100, 80], watched: [49, 2], ..S };
 const MULTI_LARGER: Row = Row { rates: [1e-4, 1e-4, 0.0], ..MULTI };
-const DAILY: Row =
-    Row { set: &CHARADES, classes: 157, rates: [4e-4, 1e-4, 0.0], epochs: [5, 20, 20], input_dropout: 0.3, ..S };
+const DAILY: Row = Row {
+    set: &CHARADES,
+    classes: 157,
+    rates: [4e-4, 1e-4, 0.0],
+    epochs: [5, 20, 20],
+    watched: [7, 1],
+    input_dropout: 0.3,
+    ..S
+};
 const WHOLE: Row = Row {
     set: &ACTIVITYNET,
     classes: 200,
     scale: 4,
     rates: [1e-4, 1e-3, 0.0],
     epochs: [5, 15, 15],
+    watched: [8, 1],
     classifier: Some(Fusion::Product),
     ..S
 };
 const WHOLE_LARGE: Row = Row { size: 'g', pixels: 224, first_block: 20, ..WHOLE };
 const WHOLE_FROZEN: Row = Row { mode: Frozen, rates: [0.0, 1e-3, 0.0], input_dropout: 0.2, ..WHOLE };
 const WHOLE_FULL: Row = Row { mode: Full, rates: [0.0, 1e-3, 1e-5], input_dropout: 0.2, ..WHOLE };
-const KITCHEN: Row =
-    Row { set: &EPIC, size: 'l', scale: 8, rates: [8e-5, 1e-4, 0.0], epochs: [5, 250, 35], input_dropout: 0.2, ..S };
+const KITCHEN: Row = Row {
+    set: &EPIC,
+    size: 'l',
+    scale: 8,
+    rates: [8e-5, 1e-4, 0.0],
+    epochs: [5, 250, 35],
+    watched: [19, 2],
+    input_dropout: 0.2,
+    ..S
+};
 
 const fn row(name: &'static str, size: char, base: Row) -> Row {
     Row { name, size, ..base }
@@ -123,7 +142,7 @@ pub static ROWS: &[Row] = &[
     reached(
         "activitynet_adatad_l_224_200way",
         'l',
-        Row { pixels: 224, rates: [8e-5, 1e-3, 0.0], epochs: [5, 20, 15], classifier: None, ..WHOLE },
+        Row { pixels: 224, rates: [8e-5, 1e-3, 0.0], epochs: [5, 20, 15], watched: [10, 1], classifier: None, ..WHOLE },
         39.15,
         &[59.00, 39.96, 9.15],
     ),
@@ -150,6 +169,7 @@ pub static ROWS: &[Row] = &[
             first_block: 12,
             rates: [4e-4, 1e-4, 0.0],
             epochs: [5, 25, 20],
+            watched: [12, 1],
             input_dropout: 0.2,
             ..S
         },

@@ -177,6 +177,28 @@ impl Key {
     }
 }
 
+impl Kind {
+    /// Whether a value is of this kind.
+    fn holds(self, value: &Value) -> bool {
+        let whole = |value: &Value| matches!(value, Value::Integer(whole) if *whole >= 0);
+        let number = |value: &Value| matches!(value, Value::Integer(_) | Value::Float(_));
+        let all = |value: &Value, one: &dyn Fn(&Value) -> bool| value.as_array().is_some_and(|v| v.iter().all(one));
+        match self {
+            Kind::Text | Kind::Path => value.is_str(),
+            Kind::Flag => value.is_bool(),
+            Kind::Whole => whole(value),
+            Kind::Number => number(value),
+            Kind::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            Kind::Texts => all(value, &Value::is_str),
+            Kind::Wholes => all(value, &whole),
+            Kind::Numbers => all(value, &number),
+            Kind::Pairs => all(value, &|pair| pair.as_array().is_some_and(|p| p.len() == 2) && all(pair, &number)),
+            Kind::WholeOrWholes => whole(value) || all(value, &whole),
+            Kind::NamesOrPath => value.is_str() || all(value, &Value::is_str),
+        }
+    }
+}
+
 impl Range {
     fn holds(self, value: f64) -> bool {
         value.is_finite()
@@ -254,6 +276,17 @@ pub(super) fn explain(at: &str, message: &str) -> String {
         Some(key) => format!("`{at}`: {message}; it is {}", key.allowed()),
         None => message.to_owned(),
     }
+}
+
+/// The key that serde complains of without saying where it is.
+pub(super) fn culprit(text: &str, message: &str) -> Option<String> {
+    let mut keys = flat(&toml::from_str(text).ok()?, "").into_iter();
+    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    let wrong = |(name, value): &(String, Value)| match unknown {
+        Some(unknown) => name.rsplit('.').next() == Some(unknown),
+        None => find(name).is_some_and(|key| !key.kind.holds(value)),
+    };
+    keys.find(wrong).map(|(name, _)| name)
 }
 
 /// Refuses values outside their ranges.

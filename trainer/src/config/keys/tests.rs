@@ -75,7 +75,12 @@ fn words_are_those_that_the_parser_takes() {
     for key in all() {
         let Kind::Word(words) = key.kind else { continue };
         let (section, name) = key.name.rsplit_once('.').unwrap();
-        let text = format!("[{section}]\n{name} = \"nothing\"");
+        let kind = match (section, name) {
+            ("detector", "kind") => "",
+            ("detector", _) => &*format!("kind = \"{}\"\n", key.of[0]),
+            _ => "",
+        };
+        let text = format!("[{section}]\n{kind}{name} = \"nothing\"");
         let error = RunConfig::parse(&text, Path::new("run.toml"), &[]).unwrap_err().to_string();
         let error = error.split("; ").next().unwrap();
         let taken: Vec<&str> = error.split('`').skip(1).step_by(2).filter(|word| *word != key.name).skip(1).collect();

@@ -37,7 +37,8 @@ pub(super) const KEYS: &[Key] = &[
     ),
     number("schedule.frame-loss", FromZero, "Weight of the frame loss; 0 in every published recipe."),
     whole("schedule.checkpoint-every", 1, "Epochs from one checkpoint to the next.").or("1"),
-    whole("schedule.evaluate-every", 0, "Epochs from one evaluation on the validation subset to the next; 0: none.").or("0"),
+    whole("schedule.evaluate-every", 0, "Epochs from one evaluation on the validation subset to the next; 0: none.")
+        .or("0"),
     whole("schedule.evaluate-from", 0, "Epochs before the first of them.").or("0"),
     whole("schedule.skip-steps", 0, "Steps in a row without a usable gradient that are left out before the run ends.")
         .or("0"),
