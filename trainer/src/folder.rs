@@ -39,7 +39,7 @@ pub enum FolderError {
 }
 
 /// Files that a run makes, and that `--force` may remove.
-const MADE: [&str; 13] = [
+const MADE: [&str; 14] = [
     "config.toml",
     "classes.txt",
     "standard.json",
@@ -53,6 +53,7 @@ const MADE: [&str; 13] = [
     "best.safetensors",
     "progress.json",
     "step-plan.json",
+    "events.out.tfevents.0.adatad",
 ];
 
 /// First part of the names of files that tell of steps that were not a number.
@@ -187,6 +188,11 @@ impl RunFolder {
     /// Tells of a step whose gradient was not a number.
     pub fn not_a_number(&self, step: usize) -> PathBuf {
         self.path(&format!("{NOT_A_NUMBER}{step:06}.json"))
+    }
+
+    /// The log for TensorBoard.
+    pub fn events(&self) -> PathBuf {
+        self.path("events.out.tfevents.0.adatad")
     }
 
     /// How far the run is.

@@ -3,6 +3,7 @@
 //! [`session::Session`] is a whole run; the modules below it are its parts. Nothing here prints: whoever watches a run
 //! implements [`observe::Observer`].
 
+pub mod analysis;
 pub mod average;
 pub mod batch;
 pub mod checkpoint;
@@ -36,6 +37,7 @@ mod stamp;
 pub mod step;
 pub mod stream;
 pub mod summary;
+pub mod tensorboard;
 pub mod thresholds;
 pub mod train;
 pub mod trial;

@@ -1,5 +1,7 @@
 //! How much memory a training step needs, and which way of running it fits.
 
+use std::path::Path;
+
 use adatad_adapter::{AdapterConfig, Cost, Keep, Need};
 use adatad_backbone::VitConfig;
 use adatad_detector::DetectorConfig;
@@ -167,9 +169,55 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// Memory that is free, in bytes, as far as the system tells.
+/// How much memory a plan may use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Asked {
+    /// What is free.
+    #[default]
+    Free,
+    /// As little as will do.
+    Least,
+    /// So many bytes.
+    Bytes(u64),
+}
+
+impl Asked {
+    /// Bytes; none for the least that will do.
+    pub fn bytes(self) -> Option<u64> {
+        match self {
+            Asked::Free => Some(free().unwrap_or(u64::MAX)),
+            Asked::Least => None,
+            Asked::Bytes(bytes) => Some(bytes),
+        }
+    }
+}
+
+/// Bytes that the system can give to this process, within the limit of its control group; none where it does not tell.
 pub fn free() -> Option<u64> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)
+    let of_system = line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)?;
+    Some(of_group(Path::new("/sys/fs/cgroup")).map_or(of_system, |of_group| of_system.min(of_group)))
+}
+
+/// What is left of a control group's limit (version 2), as containers see it; none without a limit.
+fn of_group(folder: &Path) -> Option<u64> {
+    let number = |name: &str| std::fs::read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
+    Some(number("memory.max")?.saturating_sub(number("memory.current")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_has_what_is_left_of_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(of_group(folder.path()), None);
+        std::fs::write(folder.path().join("memory.max"), "max\n").unwrap();
+        std::fs::write(folder.path().join("memory.current"), "1000\n").unwrap();
+        assert_eq!(of_group(folder.path()), None);
+        std::fs::write(folder.path().join("memory.max"), "5000\n").unwrap();
+        assert_eq!(of_group(folder.path()), Some(4000));
+    }
 }

@@ -25,14 +25,16 @@ use crate::detect::{self, DetectError, Detector};
 use crate::evaluate::{Evaluated, evaluate};
 use crate::fault::Fault;
 use crate::folder::{FolderError, RunFolder};
-use crate::memory::{self, Budget, Chosen, DoesNotFit, Shape};
+use crate::memory::{Asked, Budget, Chosen, DoesNotFit, Shape};
 use crate::model::{AdaTad, ParameterCount};
 use crate::observe::{Observer, Stage};
 use crate::plan::Plan;
 use crate::results;
 use crate::source::{Purpose, SourceError, paths};
+use crate::stamp::seconds_now;
 use crate::step::StepPlan;
 use crate::summary::{Summary, SummaryError};
+use crate::tensorboard;
 use crate::train::{TrainError, Training, Watch};
 use crate::usage::Usage;
 use crate::weights::{self, WeightsError};
@@ -126,8 +128,8 @@ pub struct Session<'a> {
 /// Memory that training may use.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MemoryLimit {
-    /// Bytes; none: what is free, and a run that goes on is run as before.
-    pub bytes: Option<u64>,
+    /// How much. A run that goes on is run as before, unless this is said again.
+    pub asked: Asked,
     /// Folder for what is kept of a step, instead of memory.
     pub spill: Option<PathBuf>,
 }
@@ -258,7 +260,7 @@ impl Session<'_> {
     fn choose(&self, classes: usize) -> Result<Chosen, DoesNotFit> {
         let half = self.config.input.videos().is_some_and(|videos| videos.adapter.half_inputs);
         let budget = Budget {
-            bytes: Some(self.memory.bytes.or_else(memory::free).unwrap_or(u64::MAX)),
+            bytes: self.memory.asked.bytes(),
             form: Keep { half, spill: self.memory.spill.clone(), ..Keep::inputs() },
             batch: self.config.schedule.batch,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -363,6 +365,8 @@ impl Session<'_> {
         if let Some(recall) = &evaluated.recall {
             scored["recall"] = json!(recall);
         }
+        scored["diagnosis"] = json!(evaluated.diagnosis);
+        scored["calibration"] = json!(evaluated.calibration);
         folder.write(&folder.scores(), &format!("{scored:#}\n"))?;
 
         let config = self.config.to_toml();
@@ -392,7 +396,23 @@ impl Session<'_> {
             config,
         };
         folder.write(&folder.report(), &summary.to_html()?)?;
+        self.write_events();
         Ok(())
+    }
+}
+
+impl Session<'_> {
+    /// The log once more as TensorBoard reads it. Nothing else depends on that file, so it ends no run.
+    fn write_events(&self) {
+        let path = self.folder.events();
+        let log = self.folder.metrics();
+        if !log.is_file() {
+            return;
+        }
+        let written = std::fs::read_to_string(&log).and_then(|log| tensorboard::write(&log, &path, seconds_now()));
+        if let Err(error) = written {
+            self.observer.note(&format!("{}: {error}", path.display()));
+        }
     }
 }
 

@@ -4,9 +4,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAY: u64 = 86_400;
 
+/// The present time in seconds since 1970.
+pub fn seconds_now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
 /// The present time, as `2026-01-31T23:59:59Z`.
 pub fn utc_now() -> String {
-    utc(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    utc(seconds_now() as u64)
 }
 
 /// Seconds since 1970 as a date and a time of day.

@@ -9,6 +9,7 @@ use adatad_data::classes::ClassList;
 use adatad_data::video::{OpenOptions, Video, VideoError};
 use serde_json::Value;
 
+use crate::analysis;
 use crate::evaluate::Evaluated;
 use crate::report::{
     Chart, ClassScore, Report, ReportError, ScoreTable, ScoredSpan, Series, Span, Thumbnail, VideoTimeline,
@@ -78,6 +79,8 @@ impl Summary<'_> {
             notes: self.notes.clone(),
             curves: curves(&log),
             scores: Some(self.scores()),
+            analysis: analysis::charts(&self.evaluated.calibration),
+            tables: analysis::tables(&self.evaluated.diagnosis, &self.evaluated.calibration),
             classes: self.classes.labels().to_vec(),
             videos: (0..self.videos.len()).map(|i| self.timeline(i)).collect::<Result<_, _>>()?,
             config: self.config.clone(),

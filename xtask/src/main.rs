@@ -19,15 +19,17 @@ use std::process::{Command, ExitCode};
 use args::Own;
 
 /// Verbs that are handed to `adatad`, each with what it does.
-const COMMAND: [(&str, &str); 9] = [
+const COMMAND: [(&str, &str); 11] = [
     ("train", "Train a detector; without a run file, the built-in demonstration"),
     ("eval", "Measure a trained run on a subset: mAP per overlap and class"),
     ("detect", "Find the actions in videos of any length"),
+    ("merge", "Join the results of several machines"),
     ("score", "mAP and recall of any file of detections, and what is wrong with it"),
     ("parity", "Compare this build with reference numbers"),
     ("plan", "Parameters, arithmetic and memory, before anything runs"),
     ("config", "Show, compare and explain run files; list those that come with the program"),
     ("weights", "Look into files of pretrained weights, convert them"),
+    ("doctor", "What this machine has: devices, memory, disk, readers of video"),
     ("data", "Check, import and export labels; generate the demonstration's videos"),
 ];
 

@@ -1,6 +1,6 @@
 //! The windows of [`Sliding`] while frames are still arriving: how many will come is not known.
 
-use super::{Grid, Sliding};
+use super::Sliding;
 
 /// Says which window is complete, as cells arrive one after another.
 ///
@@ -53,21 +53,9 @@ impl Arriving {
     }
 }
 
-impl Sliding {
-    /// Its grid.
-    pub fn grid(&self) -> &Grid {
-        &self.config.grid
-    }
-
-    /// Cells from the start of one window to that of the next.
-    pub fn stride(&self) -> usize {
-        self.stride
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::SlidingConfig;
+    use super::super::{Grid, SlidingConfig};
     use super::*;
 
     fn sliding(window_size: usize, overlap: f64) -> Sliding {

@@ -53,6 +53,16 @@ impl SlidingConfig {
 }
 
 impl Sliding {
+    /// Its grid.
+    pub fn grid(&self) -> &Grid {
+        &self.config.grid
+    }
+
+    /// Cells from the start of one window to that of the next.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
     /// First and last cell, both included, of each window over a video of so many cells.
     pub fn positions(&self, cells: usize) -> Vec<(usize, usize)> {
         let size = self.config.grid.window_size;

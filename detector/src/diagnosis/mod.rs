@@ -17,6 +17,7 @@
 //! rounded down; an action that is longer than its video is in the last bin (there, it is left out).
 
 mod bins;
+mod calibration;
 mod false_positive;
 mod normalised;
 mod sensitivity;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use bins::Bins;
+pub use calibration::{Band, Calibration, Operating, calibrate};
 pub use false_positive::{Gain, Group, Outcome, Shares};
 pub use sensitivity::Bin;
 

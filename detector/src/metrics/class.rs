@@ -36,7 +36,7 @@ pub(crate) struct Ranked {
     pub(crate) video: Option<usize>,
     /// Start and end, in seconds.
     pub(crate) span: [f64; 2],
-    score: f64,
+    pub(crate) score: f64,
 }
 
 impl Class {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use adatad::memory::Asked;
 use adatad::memory::Budget;
 use adatad::trial::Trial;
 use adatad::usage::{Usage, resident_mib};
@@ -12,7 +13,7 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::device::DeviceName;
-use super::size::{self, Size};
+use super::size;
 use super::{Clock, Ending, say};
 
 /// Measure
@@ -47,7 +48,7 @@ pub(crate) struct Step {
     precision: Precision,
     /// Memory to use: a size, or `min` [default: what is free]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    memory: Option<Size>,
+    memory: Option<Asked>,
     /// Keep block inputs in files there
     #[arg(long, value_name = "DIR")]
     spill: Option<PathBuf>,
@@ -101,7 +102,7 @@ impl Step {
         adapter.check(preset.config().width, preset.config().depth)?;
         let trial = Trial { preset, adapter, frames: self.frames, pixels: self.pixels };
         let budget = Budget {
-            bytes: size::available(self.memory),
+            bytes: self.memory.unwrap_or_default().bytes(),
             form: Keep {
                 half: self.precision == Precision::Bf16,
                 spill: self.spill.clone(),

@@ -5,6 +5,7 @@ mod config;
 mod data;
 mod detect;
 mod device;
+mod doctor;
 mod eval;
 mod merge;
 mod parity;
@@ -50,6 +51,7 @@ enum Verb {
     Eval(eval::Eval),
     Detect(detect::Detect),
     Merge(merge::Merge),
+    Doctor(doctor::Doctor),
     Parity(parity::Parity),
     Plan(plan::Plan),
     Score(score::Score),
@@ -82,6 +84,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Eval(verb) => verb.run(&clock),
         Verb::Detect(verb) => verb.run(&clock),
         Verb::Merge(verb) => verb.run(&clock),
+        Verb::Doctor(verb) => verb.run(&clock),
         Verb::Parity(verb) => verb.run(&clock),
         Verb::Plan(verb) => verb.run(&clock),
         Verb::Config(verb) => verb.run(&clock),

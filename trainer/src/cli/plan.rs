@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use adatad::dataset;
+use adatad::memory::Asked;
 use adatad::memory::{Budget, Chosen, Shape};
 use adatad::plan::{Plan as Cost, Shown};
 use adatad::trial::Trial;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::device::DeviceName;
 use super::run_file::RunFile;
-use super::size::{self, Size};
+use super::size;
 use super::{Clock, Ending, say};
 
 /// Parameters, arithmetic, memory by part, and what a training step keeps, before anything runs
@@ -42,7 +43,7 @@ pub(crate) struct Plan {
     device: DeviceName,
     /// Memory to fit into [default: what is free]; `min` shows the smallest plan
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    memory: Option<Size>,
+    memory: Option<Asked>,
     /// Keep block inputs in bf16
     #[arg(long, conflicts_with = "run")]
     half_inputs: bool,
@@ -181,7 +182,7 @@ impl Plan {
 
     fn budget(&self, half: bool, batch: usize) -> Budget {
         Budget {
-            bytes: size::available(self.memory),
+            bytes: self.memory.unwrap_or_default().bytes(),
             form: Keep { half, ..Keep::inputs() },
             batch,
             threads: std::thread::available_parallelism().map_or(1, usize::from),

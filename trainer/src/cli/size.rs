@@ -1,42 +1,14 @@
 //! Sizes of memory on the command line: `16GiB`, `700 MiB`, `min`.
 
-use adatad::memory;
-
-/// An amount of memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Size {
-    /// As little as will do.
-    Least,
-    /// So many bytes.
-    Bytes(u64),
-}
-
-impl Size {
-    /// Bytes; for the least that will do, 0: nothing fits, and the error says how much would.
-    pub(crate) fn bytes(self) -> u64 {
-        match self {
-            Size::Least => 0,
-            Size::Bytes(bytes) => bytes,
-        }
-    }
-}
-
-/// Bytes that a plan may use: what is free where nothing is asked for; none for the least that will do.
-pub(crate) fn available(asked: Option<Size>) -> Option<u64> {
-    match asked {
-        Some(Size::Least) => None,
-        Some(Size::Bytes(bytes)) => Some(bytes),
-        None => Some(memory::free().unwrap_or(u64::MAX)),
-    }
-}
+use adatad::memory::Asked;
 
 /// Units, each 1024 times the one before.
 const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
 
 /// Reads a size.
-pub(crate) fn parse(text: &str) -> Result<Size, String> {
+pub(crate) fn parse(text: &str) -> Result<Asked, String> {
     if text == "min" {
-        return Ok(Size::Least);
+        return Ok(Asked::Least);
     }
     let wrong = || format!("`{text}` is no size; write 16GiB, 700MiB, or min");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -48,7 +20,7 @@ pub(crate) fn parse(text: &str) -> Result<Size, String> {
     let number: f64 = digits.trim().parse().map_err(|_unreadable| wrong())?;
     let bytes = number * 1024f64.powi(power as i32);
     match bytes.is_finite() && bytes >= 1.0 && bytes < u64::MAX as f64 {
-        true => Ok(Size::Bytes(bytes as u64)),
+        true => Ok(Asked::Bytes(bytes as u64)),
         false => Err(wrong()),
     }
 }
@@ -59,10 +31,10 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        assert_eq!(parse("16GiB"), Ok(Size::Bytes(16 << 30)));
-        assert_eq!(parse("1.5 MiB"), Ok(Size::Bytes(3 << 19)));
-        assert_eq!(parse("1024"), Ok(Size::Bytes(1024)));
-        assert_eq!(parse("min"), Ok(Size::Least));
+        assert_eq!(parse("16GiB"), Ok(Asked::Bytes(16 << 30)));
+        assert_eq!(parse("1.5 MiB"), Ok(Asked::Bytes(3 << 19)));
+        assert_eq!(parse("1024"), Ok(Asked::Bytes(1024)));
+        assert_eq!(parse("min"), Ok(Asked::Least));
     }
 
     #[test]

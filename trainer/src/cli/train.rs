@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use adatad::config::RunConfig;
 use adatad::folder::RunFolder;
+use adatad::memory::Asked;
 use adatad::observe::Observer;
 use adatad::session::{MemoryLimit, Session, scores};
 use adatad::summary::{recall_lines, score_lines};
@@ -13,7 +14,7 @@ use serde_json::json;
 use super::device::DeviceName;
 use super::progress::Progress;
 use super::run_file::RunFile;
-use super::size::{self, Size};
+use super::size;
 use super::stop::Stop;
 use super::{Clock, Ending, say};
 
@@ -45,7 +46,7 @@ pub(crate) struct Train {
     dry_run: bool,
     /// Memory to use [default: what is free]; a run that goes on is otherwise run as before
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    memory: Option<Size>,
+    memory: Option<Asked>,
     /// Keep what a step needs later in files there, not in memory
     #[arg(long, value_name = "DIR")]
     spill: Option<PathBuf>,
@@ -90,7 +91,7 @@ impl Train {
             stop: &stop.flag,
             observer: &observer,
             begun: clock.begun(),
-            memory: MemoryLimit { bytes: self.memory.map(Size::bytes), spill: self.spill.clone() },
+            memory: MemoryLimit { asked: self.memory.unwrap_or_default(), spill: self.spill.clone() },
             strict_save: self.strict_save,
         };
         session.plain_words().iter().for_each(|words| observer.note(words));

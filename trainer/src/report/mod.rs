@@ -35,12 +35,29 @@ pub struct Report {
     pub curves: Vec<Chart>,
     /// Mean average precision, if the run was evaluated.
     pub scores: Option<ScoreTable>,
+    /// Charts of what was evaluated.
+    pub analysis: Vec<Chart>,
+    /// Tables of what was evaluated.
+    pub tables: Vec<Table>,
     /// Names of the classes; the spans of the videos count into this list.
     pub classes: Vec<String>,
     /// Videos in the order in which they are to stand on the page.
     pub videos: Vec<VideoTimeline>,
     /// The resolved configuration (TOML), folded at the end of the page.
     pub config: String,
+}
+
+/// Rows of text.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    /// What is shown.
+    pub title: String,
+    /// A sentence about it.
+    pub note: String,
+    /// Names of the columns.
+    pub head: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// Some quantities over one axis.

@@ -15,6 +15,7 @@ use super::{Report, ReportError};
 pub(super) struct Page<'a> {
     report: &'a Report,
     charts: Vec<ChartView<'a>>,
+    analysis: Vec<ChartView<'a>>,
     scores: Option<ScoresView<'a>>,
     pub(super) timelines: Vec<TimelineView<'a>>,
     /// Over all videos, drawn or not.
@@ -37,6 +38,7 @@ impl<'a> Page<'a> {
         Self {
             report,
             charts: report.curves.iter().map(ChartView::of).collect(),
+            analysis: report.analysis.iter().map(ChartView::of).collect(),
             scores: report.scores.as_ref().map(ScoresView::of),
             timelines: outcomes.iter().take(videos).enumerate().map(timeline).collect(),
             tally: outcomes.iter().fold(Tally::default(), |sum, outcome| sum.add(outcome.tally)),

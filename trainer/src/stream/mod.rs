@@ -20,7 +20,7 @@ use adatad_detector::segment::Detection;
 pub use settling::Settling;
 
 use crate::detect::{DetectError, Detector};
-use crate::source::Sample;
+use crate::source::{Sample, SourceError};
 use strip::Strip;
 
 /// Windows on their way from decoding to the model.
@@ -119,7 +119,7 @@ impl Detector {
             // The decoder stops when nobody takes its windows.
             drop(receive);
             let decoded = match decoding.join() {
-                Ok(decoded) => decoded?,
+                Ok(decoded) => decoded.map_err(SourceError::Video)?,
                 Err(panic) => std::panic::resume_unwind(panic),
             };
             ended?;

@@ -61,7 +61,8 @@ impl Ffmpeg {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    pub(super) fn program(&self, name: &str) -> PathBuf {
+    /// Where one of the programs is.
+    pub fn program(&self, name: &str) -> PathBuf {
         match &self.folder {
             Some(folder) => folder.join(name),
             None => name.into(),

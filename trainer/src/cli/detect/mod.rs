@@ -4,7 +4,6 @@ mod format;
 mod live;
 mod shard;
 
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
