@@ -51,9 +51,20 @@ fn originals(folder: &Path) -> Vec<Vec<u8>> {
     all
 }
 
-/// One of the ways in which files go wrong, drawn from a seed.
+/// One of the ways in which files go wrong, drawn from a seed: pictures that are damaged in a sound index, or anything.
 fn mutate(original: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut bytes = original.to_vec();
+    if rng.integer(0, 1) == 0 {
+        let media = bytes.windows(4).rposition(|window| window == b"mdat").unwrap_or(0) + 8;
+        let end =
+            bytes.windows(4).position(|window| window == b"moov").filter(|&at| at > media).unwrap_or(bytes.len()) - 8;
+        for _ in 0..rng.integer(1, 12) {
+            let at = rng.integer(media.min(end), end);
+            bytes[at] =
+                if rng.integer(0, 1) == 0 { rng.integer(0, 255) as u8 } else { bytes[at] ^ (1 << rng.integer(0, 7)) };
+        }
+        return bytes;
+    }
     let index = bytes.windows(4).position(|window| window == b"moov").unwrap_or(0);
     for _ in 0..rng.integer(1, 4) {
         let end = bytes.len() - 1;

@@ -73,8 +73,13 @@ pub fn ffprobe_times(path: &Path) -> Vec<f64> {
     let entries =
         ["-select_streams", "v:0", "-show_entries", "frame=best_effort_timestamp_time", "-of", "csv=p=0", file];
     let text = String::from_utf8(output("ffprobe", &entries)).unwrap();
-    let times = text.lines().map(|line| line.trim_end_matches(',')).filter(|line| !line.is_empty());
-    let mut times: Vec<f64> = times.map(|line| line.parse().unwrap()).collect();
+    let mut times: Vec<f64> = Vec::new();
+    for line in text.lines().map(|line| line.trim_end_matches(',')).filter(|line| !line.is_empty()) {
+        // The last frame of some streams has no time: it follows the others.
+        let next = || 2.0 * times[times.len() - 1] - times[times.len() - 2];
+        let time = if line == "N/A" { next() } else { line.parse().unwrap() };
+        times.push(time);
+    }
     times.sort_by(f64::total_cmp);
     times
 }
