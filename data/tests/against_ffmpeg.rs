@@ -2,7 +2,6 @@
 //! and ffmpeg write. `docs/videos.md` holds what these tests print.
 
 #![cfg(test)]
-#![expect(clippy::print_stdout, reason = "the table of docs/videos.md is printed here")]
 
 mod support;
 
@@ -14,6 +13,9 @@ use support::{Difference, ffmpeg_frames, ffmpeg_installed, ffprobe_times, formul
 /// Two levels of 255.
 const LEVELS: u8 = 2;
 
+/// ffmpeg's name of planes, and how many columns and rows of them share a sample of chroma.
+type Planes = (&'static str, (usize, usize));
+
 /// A video beside ffmpeg.
 struct Compared {
     frames: usize,
@@ -22,7 +24,7 @@ struct Compared {
 }
 
 /// Reads a video and holds it against ffmpeg; `format` are its planes.
-fn compare(path: &Path, (format, shared): (&str, (usize, usize))) -> Compared {
+fn compare(path: &Path, (format, shared): Planes) -> Compared {
     let video = Video::open(path).unwrap();
     let info = video.info();
     let expected = ffprobe_times(path);
@@ -31,7 +33,7 @@ fn compare(path: &Path, (format, shared): (&str, (usize, usize))) -> Compared {
 
     let (pictures, report) = read_all(&video).unwrap();
     assert_eq!((report.damaged, report.filled), (0, 0), "{}", path.display());
-    let turned = info.rotation % 180 != 0;
+    let turned = !info.rotation.is_multiple_of(180);
     let size = if turned { (info.height, info.width) } else { (info.width, info.height) };
     let planes = ffmpeg_frames(path, &["-pix_fmt", format]);
     let each = planes.len() / pictures.len();
@@ -49,7 +51,7 @@ fn compare(path: &Path, (format, shared): (&str, (usize, usize))) -> Compared {
 /// A picture turned clockwise by so many degrees.
 fn turn(rgb: &[u8], (width, height): (usize, usize), degrees: u32) -> Vec<u8> {
     let from = |x: usize, y: usize| &rgb[(y * width + x) * 3..][..3];
-    let (out_width, out_height) = if degrees % 180 == 0 { (width, height) } else { (height, width) };
+    let (out_width, out_height) = if degrees.is_multiple_of(180) { (width, height) } else { (height, width) };
     let pixels = (0..out_height).flat_map(|y| (0..out_width).map(move |x| (x, y)));
     let source = |(x, y)| match degrees {
         90 => from(y, height - 1 - x),
@@ -60,7 +62,7 @@ fn turn(rgb: &[u8], (width, height): (usize, usize), degrees: u32) -> Vec<u8> {
     pixels.flat_map(source).copied().collect()
 }
 
-const PLANES_420: (&str, (usize, usize)) = ("yuv420p", (2, 2));
+const PLANES_420: Planes = ("yuv420p", (2, 2));
 
 #[test]
 fn every_shared_video_is_read_as_ffmpeg_reads_it() {
@@ -107,10 +109,10 @@ fn pictures_are_near_those_of_ffmpegs_own_conversion() {
 }
 
 /// Kinds of `../shared/h264.md`, section 2: name, how ffmpeg makes it, its planes.
-const CLIPS: [(&str, &str, (&str, (usize, usize))); 37] = {
-    const P420: (&str, (usize, usize)) = ("yuv420p", (2, 2));
-    const P422: (&str, (usize, usize)) = ("yuv422p", (2, 1));
-    const P444: (&str, (usize, usize)) = ("yuv444p", (1, 1));
+const CLIPS: [(&str, &str, Planes); 37] = {
+    const P420: Planes = ("yuv420p", (2, 2));
+    const P422: Planes = ("yuv422p", (2, 1));
+    const P444: Planes = ("yuv444p", (1, 1));
     [
         ("baseline.mp4", "-c:v libx264 -profile:v baseline", P420),
         ("main_bf3.mp4", "-c:v libx264 -profile:v main -bf 3", P420),

@@ -3,7 +3,6 @@
 //! All of it needs ffmpeg, and says so where that is not installed.
 
 #![cfg(test)]
-#![expect(clippy::print_stdout, reason = "tests that are skipped say so")]
 
 mod support;
 

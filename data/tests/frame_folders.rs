@@ -130,9 +130,11 @@ fn a_turned_photograph_is_shown_upright() {
     // A TIFF header with one entry: orientation 6, a quarter turn clockwise.
     let exif = [&b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"[..], &[0; 4]].concat();
     for number in 0..2 {
-        let mut encoder = JpegEncoder::new(fs::File::create(path.join(format!("{number}.jpg"))).unwrap());
+        let mut file = Vec::new();
+        let mut encoder = JpegEncoder::new(&mut file);
         encoder.set_exif_metadata(exif.clone()).unwrap();
         encoder.encode_image(&picture(0)).unwrap();
+        fs::write(path.join(format!("{number}.jpg")), file).unwrap();
     }
     let video = Video::open(&path).unwrap();
     assert_eq!((video.info().width, video.info().height), (16, 24));

@@ -2,7 +2,8 @@
 //!
 //! The programs are small scripts, named by an option; nothing here needs ffmpeg.
 
-#![cfg(all(test, unix))]
+#![cfg(test)]
+#![cfg(unix)]
 
 mod support;
 

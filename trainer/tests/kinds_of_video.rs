@@ -1,7 +1,6 @@
 //! Folders of pictures, and what only ffmpeg reads, from labels to detection: `data check`, `data import`, `train`, `detect`.
 
 #![cfg(test)]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

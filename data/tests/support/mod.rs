@@ -11,11 +11,6 @@ use adatad_data::video::{Matrix, Picture, ReadReport, Video, VideoError};
 /// A file of the shared folder, or nothing (and a line that says so) when the folder is not here.
 pub fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/videos").join(name);
-    let path = if path.exists() {
-        path
-    } else {
-        std::env::var_os("ADATAD_SHARED").map(PathBuf::from)?.join("videos").join(name)
-    };
     if !path.exists() {
         println!("skipped: ../shared is not here");
         return None;
