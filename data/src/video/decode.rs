@@ -48,6 +48,10 @@ impl<'a> PictureDecoder<'a> {
         let parsed = parse_avcc(sample, self.stream.length_size);
         for unit in parsed.iter().filter(|unit| unit.nal_unit_type == NalUnitType::Sps) {
             match check_sps(unit) {
+                // Said before the decoder makes room for it.
+                Ok(info) if (info.width as usize, info.height as usize) != (self.stream.width, self.stream.height) => {
+                    return Err(size_changes());
+                }
                 Ok(_) => {}
                 Err(Problem::Index(what)) => return Ok(Decoded::Damaged(what)),
                 Err(problem) => return Err(problem),
@@ -60,12 +64,16 @@ impl<'a> PictureDecoder<'a> {
             {
                 Ok(Decoded::Frame(frame))
             }
-            Ok(Some(_)) => Err(Problem::Feature("a change of the picture size within the video".into())),
+            Ok(Some(_)) => Err(size_changes()),
             Ok(None) => Ok(Decoded::Damaged("a frame without a picture".into())),
             Err(DecodeError::Unsupported(what)) => Err(Problem::Feature(format!("H.264 with {what}"))),
             Err(error) => Ok(Decoded::Damaged(error.to_string())),
         }
     }
+}
+
+fn size_changes() -> Problem {
+    Problem::Feature("a change of the picture size within the video".into())
 }
 
 /// Feeds the units of one sample. After an error the picture is dropped, but the rest is still fed, so that the

@@ -135,7 +135,7 @@ fn numbered(mut paths: Vec<PathBuf>, damage_limit: f64) -> Result<Vec<Option<Pat
     };
     let steps = || numbers.windows(2).map(|pair| pair[1].checked_sub(pair[0]));
     for (at, step) in steps().enumerate() {
-        if !step.is_some_and(|step| step > 0) {
+        if step.unwrap_or(0) == 0 {
             let (one, other) = (file_name(&paths[at]), file_name(&paths[at + 1]));
             return Err(Problem::Numbers(format!("{one} and {other} do not follow each other by number")));
         }

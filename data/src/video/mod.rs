@@ -209,7 +209,7 @@ impl Video {
 
 fn open(path: &Path, options: &OpenOptions) -> Result<Source, Problem> {
     let OpenOptions { damage_limit, ffmpeg, .. } = options;
-    if !(*damage_limit >= 0.0) {
+    if damage_limit.is_nan() || *damage_limit < 0.0 {
         return Err(Problem::Request(format!("a limit of {damage_limit} % damaged frames is none")));
     }
     if path.is_dir() {

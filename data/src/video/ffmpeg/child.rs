@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,7 +31,9 @@ pub(super) struct Running<Out, Said> {
     name: &'static str,
     child: Child,
     deadline: Duration,
-    stopped: Arc<std::sync::atomic::AtomicUsize>,
+    stopped: Arc<AtomicUsize>,
+    /// Tells the threads that nobody listens any more.
+    over: Arc<AtomicBool>,
     out: Receiver<io::Result<Out>>,
     said: Receiver<Said>,
     tail: Arc<Mutex<String>>,
@@ -53,7 +55,7 @@ impl<Out: Send + 'static, Said: Send + 'static> Running<Out, Said> {
         ffmpeg: &Ffmpeg,
         name: &'static str,
         arguments: impl IntoIterator<Item = &'a OsStr>,
-        mut out: impl FnMut(&mut BufReader<ChildStdout>) -> io::Result<Option<Out>> + Send + 'static,
+        mut out: impl FnMut(&mut Pipe<ChildStdout>) -> io::Result<Option<Out>> + Send + 'static,
         said: impl FnMut(&str) -> Line<Said> + Send + 'static,
     ) -> Result<Self, Problem> {
         let mut command = Command::new(ffmpeg.program(name));
@@ -67,11 +69,12 @@ impl<Out: Send + 'static, Said: Send + 'static> Running<Out, Said> {
         let (items, out_items) = sync_channel(2);
         let (saying, said_items) = sync_channel(LINES_AHEAD);
         let tail = Arc::new(Mutex::new(String::new()));
+        let over = Arc::new(AtomicBool::new(false));
         if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
             let kept = Arc::clone(&tail);
+            let (mut stdout, mut stderr) = (pipe(stdout, &over), pipe(stderr, &over));
             // The threads end with the pipes; nobody waits for them, because a program of the program may hold those open.
             thread(name, move || {
-                let mut stdout = BufReader::with_capacity(1 << 16, stdout);
                 while let Some(item) = out(&mut stdout).transpose() {
                     let failed = item.is_err();
                     if items.send(item).is_err() || failed {
@@ -79,10 +82,10 @@ impl<Out: Send + 'static, Said: Send + 'static> Running<Out, Said> {
                     }
                 }
             })?;
-            thread(name, move || listen(stderr, said, &saying, &kept))?;
+            thread(name, move || listen(&mut stderr, said, &saying, &kept))?;
         }
         let (deadline, stopped) = (ffmpeg.deadline, Arc::clone(&ffmpeg.stopped));
-        Ok(Self { name, child, deadline, stopped, out: out_items, said: said_items, tail })
+        Ok(Self { name, child, deadline, stopped, over, out: out_items, said: said_items, tail })
     }
 
     /// The next item of the output; none when the program has closed it.
@@ -138,20 +141,33 @@ impl<Out: Send + 'static, Said: Send + 'static> Running<Out, Said> {
 
     fn count(&mut self) {
         self.stopped.fetch_add(1, Ordering::Relaxed);
-        self.end();
     }
+}
 
-    fn end(&mut self) {
+impl<Out, Said> Drop for Running<Out, Said> {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
         // An error says that it has ended by itself.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
-impl<Out, Said> Drop for Running<Out, Said> {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+/// A pipe that ends when nobody listens any more, even if something still writes into it.
+pub(super) type Pipe<From> = BufReader<Ending<From>>;
+
+pub(super) struct Ending<From> {
+    from: From,
+    over: Arc<AtomicBool>,
+}
+
+fn pipe<From: Read>(from: From, over: &Arc<AtomicBool>) -> Pipe<From> {
+    BufReader::with_capacity(1 << 16, Ending { from, over: Arc::clone(over) })
+}
+
+impl<From: Read> Read for Ending<From> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.over.load(Ordering::Relaxed) { Ok(0) } else { self.from.read(into) }
     }
 }
 
@@ -160,13 +176,12 @@ fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Problem
 }
 
 fn listen<Said>(
-    stderr: ChildStderr,
+    stderr: &mut Pipe<ChildStderr>,
     mut said: impl FnMut(&str) -> Line<Said>,
     items: &SyncSender<Said>,
     tail: &Mutex<String>,
 ) {
-    let mut stderr = BufReader::new(stderr);
-    while let Ok(Some(line)) = line(&mut stderr) {
+    while let Ok(Some(line)) = line(stderr) {
         match said(&line) {
             Line::Item(item) => {
                 if items.send(item).is_err() {
@@ -186,7 +201,7 @@ fn listen<Said>(
         }
     }
     // Whoever asks no longer: what is still said is let go, so that the program does not wait for a reader.
-    io::copy(&mut stderr, &mut io::sink()).ok();
+    io::copy(stderr, &mut io::sink()).ok();
 }
 
 /// A line without its end, cut to [`MAX_LINE`] bytes; none at the end.

@@ -206,7 +206,7 @@ mod tests {
             let (width, height) = (35, 5);
             let chroma_width = 35usize.div_ceil(columns);
             let mut frame = vec![100; width * height];
-            let v = |plane: usize| if plane % 2 == 0 { 128 } else { 200 };
+            let v = |plane: usize| if plane.is_multiple_of(2) { 128 } else { 200 };
             let chroma = chroma_width * height.div_ceil(rows);
             frame.extend(vec![128; chroma]);
             frame.extend((0..chroma).map(|at| v(at % chroma_width + at / chroma_width)));

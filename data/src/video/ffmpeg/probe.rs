@@ -299,6 +299,12 @@ impl List {
         if self.entries.is_empty() {
             return Err(Problem::NoFrames);
         }
+        // The last frames of some streams have no time of their own: decoders give them when the file has ended.
+        let mut next = None;
+        for entry in &mut self.entries {
+            entry.ticks = entry.ticks.or(next);
+            next = entry.ticks.map(|ticks| ticks.saturating_add(entry.duration)).filter(|_| entry.duration > 0);
+        }
         if self.entries.iter().any(|entry| entry.ticks.is_none()) {
             return Err(Problem::NoTimes);
         }
@@ -366,6 +372,13 @@ mod tests {
     fn frames_without_times_are_refused() {
         assert!(matches!(list(&["frame|key_frame=1|best_effort_timestamp=N/A"]).frames(), Err(Problem::NoTimes)));
         assert!(matches!(list(&[]).frames(), Err(Problem::NoFrames)));
+    }
+
+    #[test]
+    fn a_frame_without_a_time_follows_the_one_before() {
+        let lines =
+            ["frame|best_effort_timestamp=80|pkt_duration=40", "frame|best_effort_timestamp=N/A|pkt_duration=40"];
+        assert_eq!(list(&lines).frames().unwrap().times, [0.08, 0.12]);
     }
 
     #[test]

@@ -21,6 +21,9 @@ const SAME_TIME: f64 = 1e-4;
 /// An option that ffmpeg has since version 5.1.
 const OPTION: &str = "fps_mode";
 
+/// Frames that ffmpeg may give beyond those that ffprobe listed, before it is stopped.
+const SPARE_FRAMES: usize = 100;
+
 /// How a run is tried.
 #[derive(Clone, Copy)]
 struct Attempt {
@@ -92,21 +95,31 @@ fn run(video: &FfmpegVideo, last: usize, attempt: Attempt, handout: &mut Handout
     let mut converter = Converter::new(video.stream.layout.clone(), size, video.info.colour);
     let mut spare = Picture::default();
     let mut first = true;
+    let mut before = None;
+    let mut left = video.times.len() + SPARE_FRAMES;
     while let Some(wanted) = handout.next().filter(|&wanted| wanted <= last) {
         let Some(frame) = running.next()? else { break };
+        if left == 0 {
+            return Err(running.refuse(Problem::Limit("what ffmpeg gives".into(), "the listed frames".into())));
+        }
+        left -= 1;
         let Some((told, damaged)) = told(&mut running)? else {
             return Err(running.failure("it tells nothing of its frames".into()));
         };
         if told.size.is_some_and(|found| found != size) {
             return Err(Problem::Feature("a change of the picture size within the video".into()));
         }
-        let Some(time) = told.time else { return Err(Problem::NoTimes) };
-        let time = time - video.stream.zero;
+        // Without a time it follows the one before, as in ffprobe's list.
+        let time = match told.time {
+            Some(time) => time - video.stream.zero,
+            None => before.and_then(|before: usize| video.times.get(before + 1).copied()).ok_or(Problem::NoTimes)?,
+        };
         if std::mem::take(&mut first) && time > video.times[wanted] + SAME_TIME && attempt.from.is_some() {
             return Ok(Ended::TooLate);
         }
         handout.came(!damaged, || "ffmpeg calls a frame corrupt".into());
         let came = nearest(&video.times, time);
+        before = Some(came);
         if (video.times[came] - time).abs() > SAME_TIME || came < wanted {
             continue;
         }
