@@ -7,16 +7,19 @@
 //! `[3, frames, height, width]` of the model. Scaling to the model's numbers is the model's first step, not ours.
 //!
 //! Order and numbers are those of OpenTAD's end-to-end configs (mmaction2 `Resize`, `RandomResizedCrop`, `Flip`,
-//! `ColorJitter`). Differs from OpenTAD: no imgaug (RandAugment) operations; of the colour jitter brightness and
-//! contrast only, off unless asked for.
+//! `Imgaug`, `ColorJitter`); [`Transform::reference`] is all of them.
 
 mod crop;
+mod hsv;
+mod imgaug;
 mod jitter;
 mod resample;
 
 pub use crop::{AREA, ASPECT, Rect, resized_crop};
-pub use jitter::Jitter;
+pub use imgaug::Operation;
 pub use resample::{Resampler, flip, short_side, to_planes};
+
+use jitter::{Jitter, Spread};
 
 use crate::random::Rng;
 
@@ -46,12 +49,28 @@ pub struct Transform {
     pub brightness: f64,
     /// Contrast is multiplied by up to 1 ± this; from 0 to 1.
     pub contrast: f64,
+    /// Saturation is multiplied by up to 1 ± this; from 0 to 1.
+    pub saturation: f64,
+    /// Hues are turned by up to ± this, in turns of the colour circle; from 0 to 0.5.
+    pub hue: f64,
+    /// How many of the [`Operation`]s are done.
+    pub image_operations: usize,
 }
 
 impl Transform {
     /// Testing: the square in the middle, nothing random.
     pub fn testing(size: usize) -> Self {
-        Self { size, short_side: size, crop: Crop::Centre, flip: 0.0, brightness: 0.0, contrast: 0.0 }
+        Self {
+            size,
+            short_side: size,
+            crop: Crop::Centre,
+            flip: 0.0,
+            brightness: 0.0,
+            contrast: 0.0,
+            saturation: 0.0,
+            hue: 0.0,
+            image_operations: 0,
+        }
     }
 
     /// Training: a random rectangle, flipped half of the time.
@@ -62,6 +81,12 @@ impl Transform {
             _ => (size * 8).div_ceil(7),
         };
         Self { short_side, crop: Crop::Resized, flip: 0.5, ..Self::testing(size) }
+    }
+
+    /// Training as the reference trains end to end: also two of the operations, and colours varied.
+    pub fn reference(size: usize) -> Self {
+        let colours = Self { brightness: 0.5, contrast: 0.5, saturation: 0.5, hue: 0.1, ..Self::training(size) };
+        Self { image_operations: 2, ..colours }
     }
 
     /// Draws what is done to all frames of a window, whose pictures are of this size.
@@ -85,20 +110,22 @@ impl Transform {
             Crop::Resized => resized_crop(scaled.0, scaled.1, rng),
         };
         let flip = rng.chance(self.flip);
-        let mut factor = |spread: f64| if spread > 0.0 { rng.uniform(1.0 - spread, 1.0 + spread) } else { 1.0 };
-        let jitter = Jitter { brightness: factor(self.brightness), contrast: factor(self.contrast) };
-        Drawn { source: (width, height), scaled, rect, size, flip, jitter }
+        let Self { brightness, contrast, saturation, hue, .. } = *self;
+        let jitter = Jitter::draw(Spread { brightness, contrast, saturation, hue }, rng);
+        let operations = Operation::draw(self.image_operations, rng);
+        Drawn { source: (width, height), scaled, rect, size, flip, operations, jitter }
     }
 }
 
 /// What is done to every frame of one window.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
     source: (usize, usize),
     scaled: (usize, usize),
     rect: Rect,
     size: usize,
     flip: bool,
+    operations: Vec<Operation>,
     jitter: Jitter,
 }
 
@@ -121,15 +148,19 @@ impl Drawn {
         if (self.rect.width, self.rect.height) == square {
             resampler.scale_and_crop(rgb, self.source, self.scaled, self.rect, out);
         } else {
-            let mut cropped = resampler.take_buffer(self.rect.width * self.rect.height * 3);
+            let mut cropped = std::mem::take(&mut resampler.bytes);
+            cropped.resize(self.rect.width * self.rect.height * 3, 0);
             resampler.scale_and_crop(rgb, self.source, self.scaled, self.rect, &mut cropped);
             resampler.resize(&cropped, (self.rect.width, self.rect.height), out, square);
-            resampler.give_buffer(cropped);
+            resampler.bytes = cropped;
         }
         if self.flip {
             flip(out, self.size);
         }
-        self.jitter.apply(out);
+        for operation in &self.operations {
+            operation.apply(out, square, &mut resampler.bytes);
+        }
+        self.jitter.apply(out, &mut resampler.values);
     }
 }
 

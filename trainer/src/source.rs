@@ -137,6 +137,9 @@ fn train_transform(videos: &VideoInput) -> Transform {
         flip: augment.flip,
         brightness: augment.brightness,
         contrast: augment.contrast,
+        saturation: augment.saturation,
+        hue: augment.hue,
+        image_operations: augment.image_operations,
     }
 }
 

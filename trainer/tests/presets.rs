@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use adatad::config::presets::{ALL, RunPreset};
-use adatad::config::{CropKind, Input, RunConfig, VideoInput};
+use adatad::config::{AugmentConfig, CropKind, Input, RunConfig, VideoInput};
 use adatad::memory::{Budget, Shape};
 use adatad::plan::{Plan, Shown};
 use adatad_adapter::{Keep, TuningMode};
@@ -87,8 +87,10 @@ fn data_and_windows_are_those_of_the_reference() {
         assert_eq!((videos.crop, videos.short_side, videos.shuffle_frames), (row.pixels, short, false), "{name}");
         let augment = &videos.augment;
         assert_eq!(augment.crop, if varied { CropKind::Resized } else { CropKind::Centre }, "{name}");
-        let strength = if varied { [0.5; 3] } else { [0.0; 3] };
-        assert_eq!([augment.flip, augment.brightness, augment.contrast], strength, "{name}");
+        let strength = if varied { [0.5, 0.5, 0.5, 0.5, 0.1] } else { [0.0; 5] };
+        let AugmentConfig { flip, brightness, contrast, saturation, hue, image_operations, .. } = *augment;
+        assert_eq!([flip, brightness, contrast, saturation, hue], strength, "{name}");
+        assert_eq!(image_operations, if varied { 2 } else { 0 }, "{name}");
     }
 }
 

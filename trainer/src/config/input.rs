@@ -8,6 +8,8 @@ use adatad_data::features::Layout;
 use adatad_data::synth::SynthOptions;
 use serde::{Deserialize, Serialize};
 
+use super::{is_nothing, is_zero};
+
 /// What the detector's features come from.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "there is one in a run")]
@@ -88,6 +90,16 @@ pub struct AugmentConfig {
     pub brightness: f64,
     /// Contrast is multiplied by up to 1 +- this.
     pub contrast: f64,
+    /// Saturation is multiplied by up to 1 +- this.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub saturation: f64,
+    /// Hues are turned by up to +- this, in turns of the colour circle; 0.5 is half of one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hue: f64,
+    /// How many of the 15 operations of the reference's image augmentation (shear, rotation, sharpness and others) are
+    /// done to a window; 2 there.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub image_operations: usize,
 }
 
 /// Which square of a frame is seen in training.

@@ -247,3 +247,30 @@ fn a_resized_window_has_no_stride_and_a_class_agnostic_detector_takes_classes_fr
     let error = parse(preset("ego4d_adatad_l"), &["window.padded-size=absent"]).unwrap_err();
     assert!(error.contains("window.size is 1800: ") && error.ends_with("the nearest are 1536 and 2048"), "{error}");
 }
+
+#[test]
+fn the_augmentation_of_the_reference_can_be_asked_for_and_is_off_otherwise() {
+    let augment = |text: &str| match parse(text, &[]).unwrap().input {
+        Input::Videos(videos) => videos.augment,
+        Input::Features(_) => panic!("the demonstration learns from videos"),
+    };
+    let off = augment(DEMONSTRATION);
+    assert_eq!((off.saturation, off.hue, off.image_operations), (0.0, 0.0, 0));
+    let (given, _) = changed("contrast = 0.2", "contrast = 0.5\nsaturation = 0.5\nhue = 0.1\nimage-operations = 2");
+    let on = augment(&given);
+    assert_eq!((on.saturation, on.hue, on.image_operations), (0.5, 0.1, 2));
+    assert_eq!(augment(&parse(&given, &[]).unwrap().to_toml()), on);
+}
+
+#[test]
+fn augmentation_beyond_what_there_is_is_refused() {
+    for (line, said) in [
+        ("contrast = 1.5", "data.augment.contrast is 1.5; it must be a number from 0 to 1"),
+        ("contrast = 0\nsaturation = -0.5", "data.augment.saturation is -0.5; it must be a number from 0 to 1"),
+        ("contrast = 0\nhue = 0.6", "data.augment.hue is 0.6; it must be a number from 0 to 0.5"),
+        ("contrast = 0\nimage-operations = 16", "data.augment.image-operations is 16; it must be at most 15"),
+    ] {
+        let error = parse(&changed("contrast = 0.2", line).0, &[]).unwrap_err();
+        assert!(error.ends_with(said), "{error}");
+    }
+}

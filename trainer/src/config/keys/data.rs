@@ -1,7 +1,9 @@
 //! Keys about data and windows.
 
+use adatad_data::transform::Operation;
+
 use super::Kind::{Flag, NamesOrPath, Path, Text, Texts, Word};
-use super::Range::{AboveZero, Share, ShareAboveZero, ShareBelowOne, Whole};
+use super::Range::{AboveZero, Share, ShareAboveZero, ShareBelowOne, UpToHalf, Whole};
 use super::{Key, Kind, MOST, flag, key, number, whole};
 
 const VIDEOS: &str = "runs on videos";
@@ -54,6 +56,11 @@ pub(super) const KEYS: &[Key] = &[
     number("data.augment.flip", Share, "Probability of swapping left and right.").required_if(VIDEOS),
     number("data.augment.brightness", Share, "Brightness is multiplied by up to 1 +- this.").required_if(VIDEOS),
     number("data.augment.contrast", Share, "Contrast is multiplied by up to 1 +- this.").required_if(VIDEOS),
+    number("data.augment.saturation", Share, "Saturation is multiplied by up to 1 +- this.").or("0"),
+    number("data.augment.hue", UpToHalf, "Hues are turned by up to +- this.").unit("turns").or("0"),
+    whole("data.augment.image-operations", 0, "How many of OpenTAD's 15 image operations are done to a window.")
+        .within(Whole(0, Operation::KINDS as i64))
+        .or("0"),
     whole("data.synth.training", 0, "Generated training videos."),
     whole("data.synth.validation", 0, "Generated validation videos."),
     whole("data.synth.test", 0, "Generated test videos."),

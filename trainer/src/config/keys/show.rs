@@ -139,6 +139,10 @@ impl Range {
             }
             Range::FromZero => set("minimum", json!(0)),
             Range::AboveZero => set("exclusiveMinimum", json!(0)),
+            Range::UpToHalf => {
+                set("minimum", json!(0));
+                set("maximum", json!(0.5));
+            }
             Range::Share => {
                 set("minimum", json!(0));
                 set("maximum", json!(1));
