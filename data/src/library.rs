@@ -38,6 +38,12 @@ impl Library {
         Ok(Self { files })
     }
 
+    /// The same, its videos named without what all their files are called before the name. Others are not among them.
+    pub fn without_prefix(self, prefix: &str) -> Self {
+        let named = |(name, paths): (String, Vec<PathBuf>)| Some((name.strip_prefix(prefix)?.to_owned(), paths));
+        Self { files: self.files.into_iter().filter_map(named).collect() }
+    }
+
     /// The files of a video: none, one, or several that differ in their ending.
     pub fn find(&self, name: &str) -> &[PathBuf] {
         self.files.get(name).map(Vec::as_slice).unwrap_or_default()
@@ -88,6 +94,17 @@ mod tests {
         let library = Library::open(folder.path()).unwrap();
         assert_eq!(library.names().collect::<Vec<_>>(), ["walk.v1"]);
         assert_eq!(library.path(folder.path(), "walk.v1"), folder.path().join("walk.v1"));
+    }
+
+    #[test]
+    fn a_prefix_of_all_files_is_no_part_of_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["v_a.mp4", "b.mp4"] {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        let library = Library::open(folder.path()).unwrap().without_prefix("v_");
+        assert_eq!(library.names().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(library.find("a"), [folder.path().join("v_a.mp4")]);
     }
 
     #[test]

@@ -53,7 +53,7 @@ fn check(text: &str, classes: Option<&ClassList>, subsets: &[String]) -> Report 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("labels.json");
     std::fs::write(&path, text).unwrap();
-    let checked = Checked::new(&path, CheckOptions { videos: None, classes, subsets });
+    let checked = Checked::new(&path, CheckOptions { classes, subsets, ..CheckOptions::default() });
     checked.unwrap_or_else(|error| panic!("{error}")).report().clone()
 }
 

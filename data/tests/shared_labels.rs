@@ -240,7 +240,7 @@ fn the_kitchen_clip_goes_from_its_labels_to_windows() {
     Format::ActivityNet.write(&imported.labels.videos, None, &labels).unwrap();
 
     let wanted = ["training".to_owned()];
-    let check = CheckOptions { videos: Some(&videos), classes: None, subsets: &wanted };
+    let check = CheckOptions { videos: Some(&videos), subsets: &wanted, ..CheckOptions::default() };
     let checked = Checked::new(&labels, check).unwrap();
     let about = |kind: &str| {
         let problems = checked.report().problems.iter().filter(|finding| finding.trouble.kind() == kind);

@@ -183,6 +183,17 @@ fn an_activitynet_preset_trains_on_whole_videos_and_takes_its_classes_from_a_fil
         .output()
         .unwrap();
     assert!(detected.status.success(), "{}", String::from_utf8_lossy(&detected.stderr));
+    // The labels name a video that is not there, and nothing else is wrong with them and the files.
+    let checked = Command::new(env!("CARGO_BIN_EXE_adatad"))
+        .args(["data", "check", "activitynet_adatad_s", "--json"])
+        .current_dir(world.folder.path())
+        .output()
+        .unwrap();
+    let checked: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let missing: Vec<&Value> =
+        checked["problems"].as_array().unwrap().iter().filter(|p| p["kind"] == "no-video").collect();
+    assert!(missing.len() == 1 && missing[0].to_string().contains("gone"), "{checked}");
+    assert_eq!(checked["opened"], 3, "{checked}");
 }
 
 #[test]

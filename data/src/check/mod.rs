@@ -34,6 +34,8 @@ use spelling::Names;
 pub struct CheckOptions<'a> {
     /// Folder of the videos; without it, only labels are checked.
     pub videos: Option<&'a Path>,
+    /// What their files are called before a video's name.
+    pub prefix: &'a str,
     /// The classes that labels may name; without it, any.
     pub classes: Option<&'a ClassList>,
     /// Subsets that will be asked for.
@@ -113,7 +115,8 @@ impl<'a> Checked<'a> {
         let videos = match options.videos {
             Some(folder) => {
                 let failed = |source| CheckError::Folder { path: folder.to_path_buf(), source };
-                let videos = Videos::open(&Library::open(folder).map_err(failed)?, &raw);
+                let library = Library::open(folder).map_err(failed)?.without_prefix(options.prefix);
+                let videos = Videos::open(&library, &raw);
                 videos.compare(&raw, folder, &mut found);
                 report.opened = videos.opened();
                 Some(videos)

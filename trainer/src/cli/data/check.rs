@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use adatad::config::RunConfig;
+use adatad::config::presets::RunPreset;
 use adatad_data::check::{CheckOptions, Checked, Count, Finding, Fixed, Report};
 use adatad_data::classes::ClassList;
 use serde_json::{Value, json};
 
+use super::super::run_file::RunFile;
 use super::super::{Clock, Ending, say, tell};
 use super::unoccupied;
 
@@ -16,7 +18,7 @@ use super::unoccupied;
 /// Ends with 1 if anything is.
 #[derive(clap::Args)]
 pub(crate) struct Check {
-    /// Labels that training reads, or a run file
+    /// Labels that training reads, a run file, or the name of a preset
     #[arg(value_name = "DATA")]
     data: PathBuf,
     /// Folder of the videos; without it, the one of the run file, or `videos` beside the labels
@@ -44,6 +46,9 @@ struct Target {
     labels: PathBuf,
     videos: Option<PathBuf>,
     subsets: Vec<String>,
+    /// What files are called before a video's name.
+    prefix: String,
+    classes: Option<PathBuf>,
 }
 
 impl Check {
@@ -52,9 +57,13 @@ impl Check {
             unoccupied(out, self.force)?;
         }
         let target = self.target()?;
-        let classes = self.classes.as_ref().map(ClassList::load).transpose()?;
-        let options =
-            CheckOptions { videos: target.videos.as_deref(), classes: classes.as_ref(), subsets: &target.subsets };
+        let classes = target.classes.as_ref().map(ClassList::load).transpose()?;
+        let options = CheckOptions {
+            videos: target.videos.as_deref(),
+            prefix: &target.prefix,
+            classes: classes.as_ref(),
+            subsets: &target.subsets,
+        };
         if options.videos.is_none() {
             tell("only labels are checked: no folder of videos; give --videos DIR");
         }
@@ -78,16 +87,25 @@ impl Check {
     fn target(&self) -> anyhow::Result<Target> {
         let beside = |path: &Path| path.parent().unwrap_or(Path::new("")).to_path_buf();
         let mut subsets = self.subset.clone();
-        if self.data.extension().is_some_and(|extension| extension == "toml") {
-            let RunConfig { data, input, .. } = RunConfig::load(&self.data, &[])?;
-            let folder = beside(&self.data);
+        let is_run = self.data.extension().is_some_and(|extension| extension == "toml");
+        let is_preset =
+            || !self.data.exists() && self.data.to_str().is_some_and(|name| RunPreset::find(name).is_some());
+        if is_run || is_preset() {
+            let RunConfig { data, input, .. } = RunFile::find(&self.data)?.load(&[])?;
+            let folder = if is_run { beside(&self.data) } else { PathBuf::new() };
             subsets.extend([data.training_subset, data.validation_subset, data.test_subset]);
             let of_run = input.videos().map(|input| folder.join(&input.videos));
-            let videos = self.videos.clone().or(of_run);
-            return Ok(Target { labels: folder.join(data.annotations), videos, subsets });
+            return Ok(Target {
+                labels: folder.join(data.annotations),
+                videos: self.videos.clone().or(of_run),
+                subsets,
+                prefix: input.videos().map(|input| input.prefix.clone()).unwrap_or_default(),
+                classes: self.classes.clone().or(data.class_list.map(|list| folder.join(list))),
+            });
         }
         let usual = Some(beside(&self.data).join("videos")).filter(|folder| folder.is_dir());
-        Ok(Target { labels: self.data.clone(), videos: self.videos.clone().or(usual), subsets })
+        let (labels, videos) = (self.data.clone(), self.videos.clone().or(usual));
+        Ok(Target { labels, videos, subsets, prefix: String::new(), classes: self.classes.clone() })
     }
 }
 
