@@ -130,6 +130,8 @@ pub struct MemoryLimit {
     pub bytes: Option<u64>,
     /// Folder for what is kept of a step, instead of memory.
     pub spill: Option<PathBuf>,
+    /// Clips that pass through a block at once; none: as many as fill the device and fit.
+    pub clips: Option<usize>,
 }
 
 /// What a run came to.
@@ -260,8 +262,9 @@ impl Session<'_> {
         let budget = Budget {
             bytes: Some(self.memory.bytes.or_else(memory::free).unwrap_or(u64::MAX)),
             form: Keep { half, spill: self.memory.spill.clone(), ..Keep::inputs() },
+            clips: memory::clips(self.memory.clips, self.device),
             batch: self.config.schedule.batch,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: memory::threads(self.device),
         };
         Shape::of(self.config, Plan::of_run(self.config, classes, self.device)).choose(&budget)
     }

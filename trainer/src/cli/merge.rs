@@ -70,7 +70,8 @@ impl Merge {
             }
         }
         let count = videos.len();
-        let results: serde_json::Map<String, Value> = videos.into_iter().map(|(name, (found, _))| (name, found)).collect();
+        let results: serde_json::Map<String, Value> =
+            videos.into_iter().map(|(name, (found, _))| (name, found)).collect();
         let all = json!({"version": version, "results": results});
         adatad_data::atomic::write(&self.out, |out| writeln!(out, "{all}"))
             .with_context(|| self.out.display().to_string())?;

@@ -2,6 +2,8 @@
 
 use adatad::memory;
 
+use super::device::DeviceName;
+
 /// An amount of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
@@ -21,12 +23,21 @@ impl Size {
     }
 }
 
-/// Bytes that a plan may use: what is free where nothing is asked for; none for the least that will do.
-pub(crate) fn available(asked: Option<Size>) -> Option<u64> {
+/// Bytes that a plan may use: where nothing is asked for, what is free, or what a device of its own memory is taken to have; none for the least that will do.
+pub(crate) fn available(asked: Option<Size>, device: DeviceName) -> Option<u64> {
     match asked {
         Some(Size::Least) => None,
         Some(Size::Bytes(bytes)) => Some(bytes),
-        None => Some(memory::free().unwrap_or(u64::MAX)),
+        None => Some(device.own_memory().or_else(memory::free).unwrap_or(u64::MAX)),
+    }
+}
+
+/// Reads a number of things of which there is one at least.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("0 is too few; the nearest that will do is 1".into()),
+        Ok(count) => Ok(count),
+        Err(_) => Err(format!("`{text}` is no number of things")),
     }
 }
 

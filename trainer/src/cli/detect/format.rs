@@ -54,12 +54,7 @@ impl Format {
         }
     }
 
-    fn labels(
-        self,
-        format: formats::Format,
-        videos: &[VideoResult],
-        classes: &ClassList,
-    ) -> anyhow::Result<String> {
+    fn labels(self, format: formats::Format, videos: &[VideoResult], classes: &ClassList) -> anyhow::Result<String> {
         let labelled: Vec<LabelledVideo> = videos.iter().map(|video| labelled(video, classes)).collect();
         match format.text(&labelled, None)? {
             Written::One(text) => Ok(text),

@@ -12,8 +12,8 @@ use adatad_detector::segment::Detection;
 use anyhow::{Context, bail};
 
 use super::super::{Ending, say, tell};
-use super::format::{Format, VideoResult, line};
 use super::Work;
+use super::format::{Format, VideoResult, line};
 
 /// Detects in standard input (`-`), or in a file that grows until it has not for `patience`.
 pub(super) fn follow(work: &Work<'_>, path: &Path, patience: Option<Duration>) -> anyhow::Result<Ending> {
