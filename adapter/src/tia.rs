@@ -26,6 +26,8 @@ pub struct Tia {
     pub up_proj: Linear,
     /// Strength of the adapter, `[1]`; 1 at first.
     pub gamma: Param<Tensor<1>>,
+    #[module(skip)]
+    pub(crate) gelu: Gelu,
 }
 
 /// A depthwise convolution along time and a pointwise one.
@@ -78,6 +80,7 @@ impl Tia {
             }),
             up_proj: Linear { weight: init::constant([r, width], 0.0, device), bias: Some(zero_bias(width)) },
             gamma: init::constant([1], 1.0, device),
+            gelu: Gelu::on(device),
         }
     }
 
@@ -99,8 +102,7 @@ impl Tia {
     /// - returns: the same
     pub fn branch(&self, x: Tensor<4>) -> Tensor<4> {
         let [b, t, s, c] = x.dims();
-        let gelu = Gelu::on(&x.device());
-        let z = gelu.forward(self.down_proj.forward(x)); // [b, t, s, r]
+        let z = self.gelu.forward(self.down_proj.forward(x)); // [b, t, s, r]
         let z = match &self.temporal {
             Some(temporal) => z.clone() + temporal.forward(z),
             None => z,
@@ -144,7 +146,7 @@ impl Temporal {
         let [b, t, s, r] = z.dims();
         let kernel = self.dwconv.weight.dims()[2];
         let reach = kernel / 2 * self.dilation;
-        let edge = Tensor::zeros([b, reach, s, r], &z.device());
+        let edge = Tensor::zeros([b, reach, s, r], (&z.device(), z.dtype()));
         let padded = Tensor::cat(vec![edge.clone(), z, edge], 1); // [b, t + 2*reach, s, r]
         let dilation = self.dilation;
         (0..kernel).map(move |k| padded.clone().narrow(1, k * dilation, t))

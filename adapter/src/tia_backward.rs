@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use adatad_backbone::{Gelu, Gradients};
+use adatad_backbone::Gradients;
 use burn::tensor::Tensor;
 
 use crate::{Temporal, Tia};
@@ -31,7 +31,7 @@ impl Tia {
     /// - `down`: `[n, tokens, r]`, what `down_proj` said of all clips
     /// - returns: the same
     pub(crate) fn bottleneck(&self, down: Tensor<3>, layout: Layout) -> Tensor<3> {
-        let gelu = Gelu::on(&down.device());
+        let gelu = self.gelu;
         let Some(temporal) = &self.temporal else { return gelu.forward(down) };
         by_places(down.dims(), layout, |places| {
             let z = gelu.forward(layout.some(&down, places));
@@ -62,7 +62,7 @@ impl Tia {
     ) -> Tensor<3> {
         let shape = sum.dims();
         let of_sum = self.up_backward(sum, grads, gradients);
-        let gelu = Gelu::on(&down.device());
+        let gelu = self.gelu;
         let Some(temporal) = &self.temporal else { return gelu.backward(down, of_sum) };
         by_places(shape, layout, |places| {
             let (down, of_sum) = (layout.some(&down, places.clone()), layout.some(&of_sum, places));

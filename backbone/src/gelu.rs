@@ -11,6 +11,13 @@ use rayon::prelude::*;
 /// Numbers that one thread takes at a time.
 const CHUNK: usize = 1 << 14;
 
+/// Whether tensors of a device lie in the host's memory: then reading them costs nothing, and small pieces of work, which
+/// stay in the caches, are as fast as large ones or faster. Asks the device: not for every step.
+pub fn works_in_host_memory(device: &Device) -> bool {
+    // Backends with a memory of their own report its pools; those that work in the host's have none.
+    device.memory_pool_usage().is_none()
+}
+
 /// GELU on one device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gelu {
@@ -20,8 +27,7 @@ pub struct Gelu {
 impl Gelu {
     /// The form that is fast on `device`.
     pub fn on(device: &Device) -> Self {
-        // Backends with a memory of their own report its pools; those that work in the host's have none.
-        Self { host: device.memory_pool_usage().is_none() }
+        Self { host: works_in_host_memory(device) }
     }
 
     /// The form that runs on any device.

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::module::linear;
-use burn::tensor::{Device, Distribution, Int, Tensor, TensorData, assert_shape};
+use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData, assert_shape};
 use rand_core::Rng;
 
 use crate::{Gradients, VitConfig, init};
@@ -11,6 +11,17 @@ use crate::{Gradients, VitConfig, init};
 const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
 /// Standard deviation of each RGB channel on the scale 0 to 255.
 const STD: [f32; 3] = [58.395, 57.12, 57.375];
+
+/// Frames on a device: as bytes, or as its smallest whole numbers where it knows no bytes (WebGPU does not).
+///
+/// # Shapes
+///
+/// - `bytes`: `[b, 3, t, h, w]`
+/// - returns: the same
+pub fn frames(bytes: TensorData, device: &Device) -> Tensor<5, Int> {
+    let kind = if device.supports_dtype(DType::U8) { DType::U8 } else { DType::I32 };
+    Tensor::from_data(bytes, (device, kind))
+}
 
 /// `(x - mean) / std` per colour, on the scale 0 to 255.
 ///
@@ -95,7 +106,8 @@ impl PatchEmbed {
         let patches = self.patches(frames);
         let [_, _, values] = patches.dims();
         let weight = self.projection.weight.val().reshape([c, values]).transpose();
-        linear(patches, weight, Some(self.projection.bias.val())) // [n, t*h*w, c]
+        // From here on numbers are of the kind the weights are of.
+        linear(patches.cast(weight.dtype()), weight, Some(self.projection.bias.val())) // [n, t*h*w, c]
     }
 
     /// The gradients of the weights, from those of the tokens.

@@ -4,7 +4,7 @@
 //! Axis names: `n` clips, `t` tubelets of one clip (8), `h`/`w` patch grid, `c` channels, tokens = `t * h * w`.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData, assert_shape};
+use burn::tensor::{DType, Device, Tensor, TensorData, assert_shape};
 use rand_core::Rng;
 
 use crate::{Block, BlockDraw, PatchEmbed, VitConfig, bicubic_matrix, sinusoid};
@@ -93,9 +93,10 @@ pub fn resize_positions(table: Tensor<3>, grid: usize, [h, w]: [usize; 2]) -> Te
     }
     let [_, tokens, c] = table.dims();
     let t = tokens / (grid * grid);
-    let device = table.device();
+    let (device, numbers) = (table.device(), table.dtype());
+    let table = table.cast(DType::F32);
     let resize = |to| Tensor::<2>::from_data(TensorData::new(bicubic_matrix(grid, to), [to, grid]), &device);
     let rows = resize(h).unsqueeze::<3>().matmul(table.reshape([t, grid, grid * c])); // [t, h, grid*c]
     let both = resize(w).unsqueeze::<3>().matmul(rows.reshape([t * h, grid, c])); // [t*h, w, c]
-    both.reshape([1, t * h * w, c])
+    both.reshape([1, t * h * w, c]).cast(numbers)
 }

@@ -89,7 +89,7 @@ fn forward(c: &mut Criterion) {
 fn planning(c: &mut Criterion) {
     let device = Device::flex();
     let trial = Trial { preset: Preset::VideomaeB, adapter: AdapterConfig::tia(), frames: 768, pixels: PIXELS };
-    let budget = Budget { bytes: Some(4 << 30), form: Keep::inputs(), batch: 2, threads: 2 };
+    let budget = Budget { bytes: Some(4 << 30), form: Keep::inputs(), clips: 1..=1, batch: 2, threads: 2 };
     c.bench_function("plan", |b| b.iter(|| trial.choose(&budget, &device)));
 }
 

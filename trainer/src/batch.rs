@@ -2,7 +2,7 @@
 
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::model::ModelInput;
 use crate::source::{Sample, Shown};
@@ -28,7 +28,7 @@ impl Batch {
                 let count = window.frames.len();
                 let side = ((bytes.len() / (3 * count)) as f64).sqrt() as usize;
                 let data = TensorData::new(bytes, [1, 3, count, side, side]);
-                ModelInput::Frames(Tensor::from_data(data, (device, DType::U8)))
+                ModelInput::Frames(adatad_backbone::frames(data, device))
             }
             Shown::Features(values) => {
                 let channels = values.len() / window.window_size;

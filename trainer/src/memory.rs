@@ -1,10 +1,12 @@
 //! How much memory a training step needs, and which way of running it fits.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use adatad_adapter::{AdapterConfig, Cost, Keep, Need};
-use adatad_backbone::VitConfig;
+use adatad_backbone::{VitConfig, works_in_host_memory};
 use adatad_detector::DetectorConfig;
+use burn::tensor::Device;
 use serde::Serialize;
 
 use crate::config::{Input, RunConfig};
@@ -52,12 +54,38 @@ impl StepMemory {
 pub struct Budget {
     /// Bytes for everything; none: the least that will do.
     pub bytes: Option<u64>,
-    /// How inputs are stored, and how many clips are taken at once.
+    /// How inputs are stored.
     pub form: Keep,
+    /// Clips that may pass through a block at once: as many as fit.
+    pub clips: RangeInclusive<usize>,
     /// Windows of a step.
     pub batch: usize,
     /// Windows that may be run side by side.
     pub threads: usize,
+}
+
+/// Clips that fill a large device: 6,400 tokens at 160 px. More at once only need more memory.
+const FILLING: usize = 8;
+
+/// How many clips are worth taking at once on a device, where nobody asked for a number.
+///
+/// Where tensors lie in the host's memory, one: its tensors stay in the caches (measured: more are no faster). Elsewhere
+/// as many as fill the device and fit.
+pub fn clips(asked: Option<usize>, device: &Device) -> RangeInclusive<usize> {
+    match asked {
+        Some(asked) => asked..=asked,
+        None if works_in_host_memory(device) => 1..=1,
+        None => 1..=FILLING,
+    }
+}
+
+/// How many windows are worth running side by side: where tensors lie in the host's memory, one for each core. Elsewhere
+/// one after another fill the device, and threads would only wait for each other.
+pub fn threads(device: &Device) -> usize {
+    match works_in_host_memory(device) {
+        true => std::thread::available_parallelism().map_or(1, usize::from),
+        false => 1,
+    }
 }
 
 /// A way of running a step, and what it needs.
@@ -132,7 +160,9 @@ impl<'a> Shape<'a> {
             return ways.find(fits).ok_or(DoesNotFit { needed, budget: budget.bytes.unwrap_or(0) });
         };
         let cost = Cost { vit, adapter, frames: self.shown.frames, pixels: self.shown.pixels };
-        let choices = cost.choices(&budget.form);
+        let choices: Vec<(Keep, Need)> = launches(&budget.clips, self.shown.frames / VitConfig::CLIP_FRAMES)
+            .flat_map(|clips_at_once| cost.choices(&Keep { clips_at_once, ..budget.form.clone() }))
+            .collect();
         let ways = (1..=most).rev().flat_map(|at_once| choices.iter().map(move |(keep, need)| (at_once, keep, need)));
         let ways = ways.map(|(at_once, keep, need)| (need.again, self.chosen(keep.clone(), *need, at_once)));
         let size = |chosen: &Chosen| chosen.memory.total;
@@ -141,8 +171,12 @@ impl<'a> Shape<'a> {
             None => smallest(),
             Some(bytes) => {
                 let fitting = ways.clone().filter(|(_, chosen)| size(chosen) <= bytes);
-                fitting
-                    .min_by(|(a, x), (b, y)| a.total_cmp(b).then(y.plan.windows_at_once.cmp(&x.plan.windows_at_once)))
+                let clips = |chosen: &Chosen| chosen.plan.keep.clips_at_once;
+                // A launch that does not fill the device costs more than computing a block again.
+                fitting.min_by(|(a, x), (b, y)| {
+                    let again = a.total_cmp(b).then(y.plan.windows_at_once.cmp(&x.plan.windows_at_once));
+                    clips(y).cmp(&clips(x)).then(again)
+                })
             }
         };
         let least = || smallest().map_or(0, |(_, chosen)| size(&chosen));
@@ -192,6 +226,13 @@ impl Asked {
     }
 }
 
+/// Numbers of clips to look at, of a window of `most`: the largest allowed, and each half as large as the one before.
+fn launches(allowed: &RangeInclusive<usize>, most: usize) -> impl Iterator<Item = usize> {
+    let (least, largest) = (*allowed.start().max(&1), *allowed.end());
+    let first = largest.min(most.max(least)).max(1);
+    std::iter::successors(Some(first), move |clips| (clips / 2 >= least && clips / 2 > 0).then_some(clips / 2))
+}
+
 /// Bytes that the system can give to this process, within the limit of its control group; none where it does not tell.
 pub fn free() -> Option<u64> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
@@ -209,6 +250,19 @@ fn of_group(folder: &Path) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn looked_at(allowed: RangeInclusive<usize>, most: usize) -> Vec<usize> {
+        launches(&allowed, most).collect()
+    }
+
+    #[test]
+    fn launches_are_halved_until_they_fit() {
+        assert_eq!(looked_at(1..=8, 48), [8, 4, 2, 1]);
+        assert_eq!(looked_at(1..=8, 6), [6, 3, 1]);
+        assert_eq!(looked_at(3..=3, 48), [3], "what was asked for is what is done");
+        assert_eq!(looked_at(64..=64, 48), [48], "but for more than there are");
+        assert_eq!(looked_at(1..=1, 48), [1]);
+    }
 
     #[test]
     fn a_container_has_what_is_left_of_its_limit() {

@@ -1,7 +1,7 @@
 //! The whole model: an adapter-tuned backbone and a detector, trained end to end; or a detector on stored features.
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, Representation, resample};
-use adatad_backbone::{Vit, VitConfig, init};
+use adatad_backbone::{Vit, VitConfig, init, works_in_host_memory};
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
 use adatad_detector::{Detector, DetectorConfig, Predictions};
@@ -10,8 +10,10 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use rand_core::Rng;
 
-/// Clips that pass through a block at once in detection: enough to keep a processor busy, few enough to stay in its cache.
-const CLIPS_AT_ONCE: usize = 2;
+/// Clips that pass through a block at once in detection: on a processor enough to keep it busy and few enough to stay in its
+/// cache, on other devices enough to fill them.
+const CLIPS_AT_ONCE: [usize; 2] = [2, 8];
+
 /// What the detector's features come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeatureSource {
@@ -156,7 +158,9 @@ impl AdaTad {
         match (input.into(), &self.backbone) {
             (ModelInput::Features(features), _) => features.permute([0, 2, 1]),
             (ModelInput::Frames(frames), Some(backbone)) => {
-                self.handed_over(backbone, backbone.infer(frames, CLIPS_AT_ONCE))
+                let [on_host, elsewhere] = CLIPS_AT_ONCE;
+                let at_once = if works_in_host_memory(&frames.device()) { on_host } else { elsewhere };
+                self.handed_over(backbone, backbone.infer(frames, at_once))
             }
             (ModelInput::Frames(_), None) => panic!("a model on stored features was given frames"),
         }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::is_zero;
 use crate::path::ParameterPath;
+use crate::readback::Readback;
 use crate::rule::{Moments, Rates, Rule, clip_factor};
 use crate::weights::file_name;
 
@@ -93,8 +94,14 @@ impl ModelGradients {
         Self(GradientsParams::from_grads(gradients, model))
     }
 
-    /// Euclidean norm over every parameter's gradient: one number read back from the device.
+    /// Euclidean norm over every parameter's gradient, read back from the device.
     pub fn norm<M: Module>(&self, model: &M) -> f64 {
+        let norm = self.norm_on_device(model).map(|norm| Readback::default().numbers(norm));
+        norm.and_then(|norm| norm.first().copied()).unwrap_or(0.0)
+    }
+
+    /// The same, `[1]`, where it was computed; none if there are no gradients.
+    pub(crate) fn norm_on_device<M: Module>(&self, model: &M) -> Option<Tensor<1>> {
         struct Squares<'a>(&'a GradientsParams, Vec<Tensor<1>>);
         impl ModuleVisitor for Squares<'_> {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -103,10 +110,7 @@ impl ModelGradients {
         }
         let mut squares = Squares(&self.0, Vec::new());
         model.visit(&mut squares);
-        if squares.1.is_empty() {
-            return 0.0;
-        }
-        f64::from(Tensor::cat(squares.1, 0).sum().sqrt().into_scalar::<f32>())
+        (!squares.1.is_empty()).then(|| Tensor::cat(squares.1, 0).sum().sqrt())
     }
 
     /// The gradient of every parameter that has one, under the name and in the layout of a weights file.

@@ -25,7 +25,7 @@ use crate::detect::{self, DetectError, Detector};
 use crate::evaluate::{Evaluated, evaluate};
 use crate::fault::Fault;
 use crate::folder::{FolderError, RunFolder};
-use crate::memory::{Asked, Budget, Chosen, DoesNotFit, Shape};
+use crate::memory::{self, Asked, Budget, Chosen, DoesNotFit, Shape};
 use crate::model::{AdaTad, ParameterCount};
 use crate::observe::{Observer, Stage};
 use crate::plan::Plan;
@@ -132,6 +132,8 @@ pub struct MemoryLimit {
     pub asked: Asked,
     /// Folder for what is kept of a step, instead of memory.
     pub spill: Option<PathBuf>,
+    /// Clips that pass through a block at once; none: as many as fill the device and fit.
+    pub clips: Option<usize>,
 }
 
 /// What a run came to.
@@ -262,8 +264,9 @@ impl Session<'_> {
         let budget = Budget {
             bytes: self.memory.asked.bytes(),
             form: Keep { half, spill: self.memory.spill.clone(), ..Keep::inputs() },
+            clips: memory::clips(self.memory.clips, self.device),
             batch: self.config.schedule.batch,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: memory::threads(self.device),
         };
         Shape::of(self.config, Plan::of_run(self.config, classes, self.device)).choose(&budget)
     }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Batch;
 use crate::model::{AdaTad, ModelInput};
 use crate::optim::ModelGradients;
+use crate::readback::Readback;
 use crate::source::Sample;
 
 /// Losses of one step, summed over its windows.
@@ -30,6 +31,19 @@ pub struct StepLosses {
     pub frame: f64,
     /// What was minimised.
     pub total: f64,
+}
+
+/// What a step has found, before anything is changed by it.
+#[derive(Debug)]
+pub struct Found {
+    /// The gradients, summed over the windows.
+    pub gradients: ModelGradients,
+    /// Their norm.
+    pub norm: f64,
+    /// The losses.
+    pub losses: StepLosses,
+    /// How often the device was waited for.
+    pub reads: usize,
 }
 
 /// Where a step's random draws come from.
@@ -90,7 +104,7 @@ pub fn through(
     Ok(ModelGradients(gradients))
 }
 
-/// Runs forward and backward over the windows of one step.
+/// Runs forward and backward over the windows of one step. Waits for the device once, at the end.
 ///
 /// # Errors
 ///
@@ -106,7 +120,7 @@ pub fn gradients(
     seed: StepSeed,
     plan: &StepPlan,
     device: &Device,
-) -> Result<(ModelGradients, StepLosses), SpillError> {
+) -> Result<Found, SpillError> {
     let inner = device.clone().inner();
     let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::of(sample, &inner)).collect();
     let positives = batches.iter().map(|batch| model.detector.positives(&batch.mask, &batch.truth)).sum();
@@ -142,7 +156,7 @@ pub fn gradients(
     };
 
     let mut sum = GradientsParams::new();
-    let mut losses = StepLosses::default();
+    let mut values = Vec::with_capacity(windows + 1);
     let mut batches = batches.into_iter().enumerate();
     loop {
         let group: Vec<(usize, Batch)> = batches.by_ref().take(plan.windows_at_once).collect();
@@ -150,16 +164,33 @@ pub fn gradients(
             break;
         }
         for part in side_by_side(group, &run) {
-            let (part, values) = part?;
-            let values: Vec<f32> = values.to_data().iter::<f32>().collect();
-            losses.classification += f64::from(values[0]);
-            losses.regression += f64::from(values[1]);
-            losses.frame += f64::from(values[2]);
-            losses.total += f64::from(values[3]);
+            let (part, of_window) = part?;
+            values.push(of_window);
             model.visit(&mut Add { sum: &mut sum, part });
         }
     }
-    Ok((ModelGradients(sum), losses))
+    let gradients = ModelGradients(sum);
+    values.extend(gradients.norm_on_device(model));
+    let readback = Readback::default();
+    let read = readback.numbers(Tensor::cat(values, 0));
+    let (of_windows, norm) = read.split_at(windows * StepLosses::PARTS);
+    let losses = of_windows.chunks(StepLosses::PARTS).fold(StepLosses::default(), StepLosses::with);
+    Ok(Found { gradients, norm: norm.first().copied().unwrap_or(0.0), losses, reads: readback.times() })
+}
+
+impl StepLosses {
+    /// Losses that are told apart.
+    const PARTS: usize = 4;
+
+    /// With those of one more window.
+    fn with(self, window: &[f64]) -> Self {
+        Self {
+            classification: self.classification + window[0],
+            regression: self.regression + window[1],
+            frame: self.frame + window[2],
+            total: self.total + window[3],
+        }
+    }
 }
 
 /// Runs each window on a thread of its own; one alone needs none.

@@ -9,7 +9,7 @@ use adatad_detector::actionformer::ActionFormerConfig;
 use adatad_detector::losses::LossNormalizer;
 use adatad_detector::mask::Mask;
 use burn::module::Module;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, TensorData};
 
 use adatad_adapter::SpillError;
 
@@ -20,7 +20,7 @@ use crate::optim::{Optimizer, OptimizerConfig};
 use crate::plan::{Plan, Shown};
 use crate::rule::Rule;
 use crate::source::{self, Sample};
-use crate::step::{self, StepPlan, StepSeed};
+use crate::step::{self, Found, StepPlan, StepSeed};
 
 /// Classes of THUMOS14.
 const CLASSES: usize = 20;
@@ -127,9 +127,8 @@ impl Ready {
     pub fn train(mut self, plan: &StepPlan) -> Result<(Self, f64), SpillError> {
         let seed = StepSeed { seed: 0, step: self.steps };
         let (sample, autodiff) = (self.sample(), self.device.clone().autodiff());
-        let (gradients, losses) =
+        let Found { gradients, norm, losses, .. } =
             step::gradients(&self.model, vec![sample], &mut self.normalizer, seed, plan, &autodiff)?;
-        let norm = gradients.norm(&self.model);
         self.model = self.optimizer.step(self.model, gradients, norm, 1.0);
         self.average.update(&self.model);
         self.steps += 1;
@@ -142,8 +141,7 @@ impl Ready {
         let plain = self.model.valid();
         let (f, p) = (self.trial.frames, self.trial.pixels);
         let data = TensorData::new(self.frames.clone(), [1, 3, f, p, p]);
-        let frames = Tensor::<5, Int>::from_data(data, (&self.device, DType::U8));
-        let features = plain.features(frames);
+        let features = plain.features(adatad_backbone::frames(data, &self.device));
         let steps = self.trial.steps();
         plain.detector.forward(features.clone(), &Mask::prefix(&[steps], steps), None);
         f64::from(features.mean().into_scalar::<f32>())

@@ -279,7 +279,8 @@ fn every_preset_can_be_planned_and_the_largest_fits_into_sixteen_gibibytes() {
         let set: Vec<String> = if half { vec!["adapter.half-inputs=true".into()] } else { Vec::new() };
         let config = preset(row.name).load(&set).unwrap();
         let shape = Shape::of(&config, plan(row, &config));
-        let budget = |bytes| Budget { bytes, form: Keep { half, ..Keep::inputs() }, batch: 2, threads: 2 };
+        let budget =
+            |bytes| Budget { bytes, form: Keep { half, ..Keep::inputs() }, clips: 1..=1, batch: 2, threads: 2 };
         let total = |bytes| shape.choose(&budget(bytes)).unwrap().memory.total;
         let least = total(None);
         assert!(least > 0 && total(Some(u64::MAX)) >= least, "{}", row.name);

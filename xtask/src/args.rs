@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use crate::matrix::{Asked, BACKENDS};
 use crate::{COMMAND, OWN};
 
 /// Something that is done here, not by `adatad`.
@@ -11,8 +12,8 @@ pub enum Own {
     Help,
     /// Tell the options of a verb of `adatad`.
     HelpOn(OsString),
-    /// Run the tests.
-    Test,
+    /// Run the tests, or the test matrix.
+    Test(Asked),
     /// Run benches: arguments for `cargo bench`.
     Bench(Vec<OsString>),
     /// Check the repository's rules.
@@ -35,7 +36,7 @@ pub fn own(args: &[OsString]) -> Result<Option<Own>, String> {
             [verb] if is_command(verb) => Ok(Some(Own::HelpOn(verb.clone()))),
             _ => Ok(Some(Own::Help)),
         },
-        "test" => backend(rest).map(|()| Some(Own::Test)),
+        "test" => test(rest).map(|asked| Some(Own::Test(asked))),
         // One real step is measured by `adatad` itself; all other benches are criterion's.
         "bench" if rest.first().is_some_and(|name| name == "step") => Ok(None),
         "bench" => bench(rest).map(|args| Some(Own::Bench(args))),
@@ -70,19 +71,39 @@ pub fn option<'a>(args: &'a [OsString], name: &str) -> Result<Option<&'a str>, S
     Ok(found)
 }
 
-fn backend(rest: &[OsString]) -> Result<(), String> {
-    let known = match rest {
-        [] => return Ok(()),
-        [_] | [_, _] => option(rest, "--backend")?,
-        _ => None,
-    };
-    match known {
-        Some("flex") => Ok(()),
-        Some(name @ ("ndarray" | "wgpu" | "cuda" | "all")) => {
-            Err(format!("--backend {name} comes with the test matrix; at present there is `flex`"))
+/// Options of `test`.
+fn test(rest: &[OsString]) -> Result<Asked, String> {
+    let mut asked = Asked::default();
+    let mut args = rest.iter();
+    while let Some(arg) = args.next() {
+        let arg = arg.to_str().ok_or_else(|| format!("`test` does not know {}", arg.display()))?;
+        let (name, given) = arg.split_once('=').map_or((arg, None), |(name, value)| (name, Some(value)));
+        match (name, given) {
+            ("--json", None) => asked.json = true,
+            ("--release", None) => asked.release = true,
+            ("--at-length", None) => asked.at_length = true,
+            ("--backend", given) => {
+                let given = given.or_else(|| args.next().and_then(|value| value.to_str()));
+                match given {
+                    Some("all") => (asked.backends, asked.all) = (BACKENDS.to_vec(), true),
+                    Some(given) => match BACKENDS.iter().find(|name| **name == given) {
+                        Some(name) => (asked.backends, asked.all) = (vec![*name], false),
+                        None => {
+                            return Err(format!("unknown backend `{given}`; there are {}, all", BACKENDS.join(", ")));
+                        }
+                    },
+                    None => return Err("--backend needs a value".into()),
+                }
+            }
+            _ => {
+                let known = "--backend NAME, and with it --json, --release, --at-length";
+                return Err(format!("`test` takes {known}; found `{arg}`"));
+            }
         }
-        Some(name) => Err(format!("unknown backend `{name}`; there is `flex`")),
-        None => Err("`test` takes `--backend flex` and nothing else".into()),
+    }
+    match asked.backends.is_empty() && (asked.json || asked.release || asked.at_length) {
+        true => Err("`test` takes these options with `--backend NAME` only".into()),
+        false => Ok(asked),
     }
 }
 
@@ -131,13 +152,24 @@ mod tests {
     }
 
     #[test]
-    fn backends_that_are_not_there_yet_name_the_one_that_is() {
-        for line in ["test", "test --backend flex", "test --backend=flex"] {
-            assert_eq!(asked(line), Ok(Some(Own::Test)), "{line}");
+    fn tests_run_alone_or_on_backends() {
+        let test = |line: &str| match asked(line) {
+            Ok(Some(Own::Test(asked))) => asked,
+            other => panic!("{line}: {other:?}"),
+        };
+        assert!(test("test").backends.is_empty());
+        for line in ["test --backend wgpu --json", "test --json --backend=wgpu"] {
+            let asked = test(line);
+            assert!(asked.backends == ["wgpu"] && asked.json && !asked.all && !asked.release, "{line}");
         }
-        for line in ["test --backend cuda", "test --backend all", "test --backend x", "test --backend", "test flex"] {
+        let all = test("test --backend all --release");
+        assert!(all.backends == BACKENDS && all.all && all.release);
+        for line in ["test --backend x", "test --backend", "test flex", "test --json", "test --backend all --fast"] {
             let message = asked(line).unwrap_err();
-            assert!(message.contains("flex") || message.contains("needs a value"), "{line}: {message}");
+            assert!(
+                message.contains("all") || message.contains("needs a value") || message.contains("NAME"),
+                "{message}"
+            );
         }
     }
 

@@ -9,8 +9,10 @@ use anyhow::Context;
 
 use crate::{args, cargo, root, usage};
 
-/// Names of `--device`, each with the cargo feature that brings its backend.
-const DEVICES: [(&str, &str); 2] = [("cpu", "flex"), ("flex", "flex")];
+/// Names of `--device`, each with the cargo features that bring its backend: on a GPU one whose kernels are tuned and put
+/// together when they are first used.
+const DEVICES: [(&str, &str); 5] =
+    [("cpu", "flex"), ("flex", "flex"), ("ndarray", "ndarray"), ("wgpu", "wgpu,tuned"), ("cuda", "cuda,tuned")];
 /// The feature that `adatad` has by default.
 const DEFAULT: &str = "flex";
 
@@ -33,7 +35,7 @@ pub fn adatad(args: &[OsString]) -> anyhow::Result<ExitCode> {
     replace(command)
 }
 
-/// The cargo feature that the `--device` in `args` needs.
+/// The cargo features that the `--device` in `args` needs.
 fn feature(args: &[OsString]) -> Result<&'static str, String> {
     let Some(device) = args::option(args, "--device")? else { return Ok(DEFAULT) };
     match DEVICES.iter().find(|(name, _)| *name == device) {
@@ -45,7 +47,7 @@ fn feature(args: &[OsString]) -> Result<&'static str, String> {
     }
 }
 
-/// Options of cargo that switch on `feature`.
+/// Options of cargo that switch on features.
 ///
 /// The default features stay on, and the default one is not named: then cargo sees the very features of a plain
 /// `cargo build`, and neither builds again what the other has built.
@@ -103,7 +105,11 @@ mod tests {
 
     #[test]
     fn an_unknown_device_names_the_known_ones() {
-        assert_eq!(of("train --device cuda"), Err("unknown device `cuda`; there are cpu, flex".into()));
+        assert_eq!(
+            of("train --device gpu"),
+            Err("unknown device `gpu`; there are cpu, flex, ndarray, wgpu, cuda".into())
+        );
+        assert_eq!(of("train --device cuda"), Ok("cuda,tuned"));
     }
 
     #[test]

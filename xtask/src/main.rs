@@ -10,6 +10,7 @@
 mod args;
 mod checks;
 mod launch;
+mod matrix;
 mod tidy;
 
 use std::ffi::OsString;
@@ -35,7 +36,10 @@ const COMMAND: [(&str, &str); 11] = [
 
 /// Verbs that are done here.
 const OWN: [(&str, &str); 5] = [
-    ("test [--backend B]", "Run all tests on a backend: flex (the others come with the test matrix)"),
+    (
+        "test [--backend B]",
+        "Run all tests; with a backend (flex, ndarray, wgpu, cuda, all), the test matrix and its table",
+    ),
     ("bench [NAME]", "Run the criterion benches, or one of them; `bench step`: one real training step"),
     ("tidy", "Check the rules of this repository"),
     ("check", "Everything CI runs, cheapest first"),
@@ -65,7 +69,11 @@ fn run(args: &[OsString]) -> anyhow::Result<ExitCode> {
             true
         }
         Own::HelpOn(verb) => return launch::adatad(&[verb, "--help".into()]),
-        Own::Test => checks::test()?,
+        Own::Test(asked) if asked.backends.is_empty() => checks::test()?,
+        Own::Test(asked) => match matrix::run(&asked)? {
+            matrix::Ended::Lacking => return Ok(ExitCode::from(3)),
+            ended => ended == matrix::Ended::Passed,
+        },
         Own::Bench(args) => checks::bench(&args)?,
         Own::Tidy => tidy::tidy()?,
         Own::Check => checks::check()?,

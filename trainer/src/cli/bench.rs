@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use adatad::memory::Asked;
-use adatad::memory::Budget;
+use adatad::memory::{self, Asked, Budget};
 use adatad::trial::Trial;
 use adatad::usage::{Usage, resident_mib};
 use adatad_adapter::{AdapterConfig, Keep};
@@ -55,11 +54,11 @@ pub(crate) struct Step {
     /// Blocks that carry an adapter, from this one up
     #[arg(long, default_value_t = 0)]
     from_block: usize,
-    /// Clips that pass through a block at once
-    #[arg(long, default_value_t = 1)]
-    clips: usize,
+    /// Clips that pass through a block at once [default: on a processor 1, on a GPU as many as fill it and fit]
+    #[arg(long, value_name = "N", alias = "clips", value_parser = size::count)]
+    clips_per_launch: Option<usize>,
     /// What to compute on
-    #[arg(long, value_enum, default_value = "flex")]
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceName,
     /// Print the result as one JSON object
     #[arg(long)]
@@ -101,18 +100,14 @@ impl Step {
         let adapter = AdapterConfig { blocks, ..AdapterConfig::tia() };
         adapter.check(preset.config().width, preset.config().depth)?;
         let trial = Trial { preset, adapter, frames: self.frames, pixels: self.pixels };
+        let device = self.device.open()?;
         let budget = Budget {
-            bytes: self.memory.unwrap_or_default().bytes(),
-            form: Keep {
-                half: self.precision == Precision::Bf16,
-                spill: self.spill.clone(),
-                clips_at_once: self.clips,
-                ..Keep::inputs()
-            },
+            bytes: size::available(self.memory, self.device),
+            form: Keep { half: self.precision == Precision::Bf16, spill: self.spill.clone(), ..Keep::inputs() },
+            clips: memory::clips(self.clips_per_launch, &device),
             batch: 1,
             threads: 1,
         };
-        let device = self.device.open();
         let chosen = trial.choose(&budget, &device)?;
         let mut ready = trial.prepare(&device);
         let idle = resident_mib();

@@ -24,7 +24,7 @@ pub(crate) struct Eval {
     #[arg(long)]
     subset: Option<String>,
     /// What to compute on
-    #[arg(long, value_enum, default_value = "flex")]
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceName,
     /// Print the result as one JSON object
     #[arg(long)]
@@ -35,7 +35,7 @@ impl Eval {
     pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
         let folder = RunFolder::open(&self.run)?;
         let config = RunConfig::load(&folder.config(), &[])?;
-        let device = self.device.open();
+        let device = self.device.open()?;
         let stop = Stop::on_signal().context("cannot watch for Ctrl-C")?;
         let session = Session {
             config: &config,

@@ -7,9 +7,11 @@ mod detect;
 mod device;
 mod doctor;
 mod eval;
+mod matrix;
 mod merge;
 mod parity;
 mod plan;
+mod probe;
 mod progress;
 mod run_file;
 mod score;
@@ -30,11 +32,13 @@ use adatad::session::SessionError;
 use adatad::usage::Usage;
 use adatad_adapter::SpillError;
 
+use device::NoDevice;
+
 /// Usage and input.
 const BAD_INPUT: u8 = 2;
 /// A mistake of this program, or a check that says no.
 const MISTAKE: u8 = 1;
-/// Memory or disk does not suffice.
+/// Memory or disk does not suffice, or a device cannot be used.
 const LACKING: u8 = 3;
 
 /// Find when actions happen in long videos: train, evaluate, detect.
@@ -63,6 +67,9 @@ enum Verb {
     Weights(weights::Weights),
     #[command(subcommand)]
     Data(data::Data),
+    Matrix(matrix::Matrix),
+    #[command(hide = true)]
+    Probe(probe::Probe),
 }
 
 /// How a verb ended.
@@ -92,6 +99,8 @@ pub(crate) fn run() -> ExitCode {
         Verb::Score(verb) => verb.run(&clock),
         Verb::Weights(verb) => verb.run(&clock),
         Verb::Data(verb) => verb.run(&clock),
+        Verb::Matrix(verb) => verb.run(&clock),
+        Verb::Probe(verb) => verb.run(&clock),
     };
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,
@@ -108,7 +117,7 @@ pub(crate) fn run() -> ExitCode {
 fn failure(error: &anyhow::Error) -> u8 {
     let fault = match error.downcast_ref::<SessionError>() {
         Some(error) => error.fault(),
-        None if error.is::<DoesNotFit>() || error.is::<SpillError>() => Fault::Resource,
+        None if error.is::<DoesNotFit>() || error.is::<SpillError>() || error.is::<NoDevice>() => Fault::Resource,
         None => Fault::Input,
     };
     match fault {

@@ -17,7 +17,7 @@ pub(crate) struct Parity {
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// What to compute on
-    #[arg(long, value_enum, default_value = "flex")]
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceName,
     /// Print the result as one JSON object
     #[arg(long)]
@@ -31,7 +31,7 @@ impl Parity {
                 say(&line(verdict));
             }
         };
-        let verdicts = check(&self.folder, &self.device.open(), each)?;
+        let verdicts = check(&self.folder, &self.device.open()?, each)?;
         let passed = verdicts.iter().filter(|verdict| verdict.passed).count();
         let failed = verdicts.len() - passed;
         if self.json {

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use adatad::dataset;
-use adatad::memory::Asked;
-use adatad::memory::{Budget, Chosen, Shape};
+use adatad::memory::{self, Asked, Budget, Chosen, Shape};
 use adatad::plan::{Plan as Cost, Shown};
 use adatad::trial::Trial;
 use adatad_adapter::{AdapterConfig, Keep};
 use adatad_backbone::{Preset, VitConfig};
 use adatad_data::annotation::Annotations;
 use anyhow::Context;
+use burn::tensor::Device;
 use serde_json::{Value, json};
 
 use super::device::DeviceName;
@@ -39,11 +39,14 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 160, conflicts_with = "run")]
     pixels: usize,
     /// What to compute on
-    #[arg(long, value_enum, default_value = "flex")]
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceName,
     /// Memory to fit into [default: what is free]; `min` shows the smallest plan
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     memory: Option<Asked>,
+    /// Clips that pass through a block at once [default: on a processor 1, on a GPU as many as fill it and fit]
+    #[arg(long, value_name = "N", value_parser = size::count)]
+    clips_per_launch: Option<usize>,
     /// Keep block inputs in bf16
     #[arg(long, conflicts_with = "run")]
     half_inputs: bool,
@@ -74,10 +77,11 @@ impl Plan {
                 dataset::classes(&config, &run.folder()?, &annotations)?.len()
             }
         };
-        let cost = Cost::of_run(&config, classes, &self.device.open());
+        let device = self.device.open()?;
+        let cost = Cost::of_run(&config, classes, &device);
         let input = Shown::of(&config);
         let half = config.input.videos().is_some_and(|videos| videos.adapter.half_inputs);
-        let chosen = Shape::of(&config, cost).choose(&self.budget(half, config.schedule.batch))?;
+        let chosen = Shape::of(&config, cost).choose(&self.budget(half, config.schedule.batch, &device))?;
         if self.json {
             let mut result = as_json(&cost, &chosen);
             result["input"] = json!(input);
@@ -95,7 +99,11 @@ impl Plan {
             say(&format!("  step         {:>14} TFLOP", tera(flops.step)));
             let Chosen { memory, name, plan } = chosen;
             let windows = plan.windows_at_once;
-            say(&format!("a step keeps   {name}; {windows} of {} windows at once", config.schedule.batch));
+            let clips = plan.keep.clips_at_once;
+            say(&format!(
+                "a step keeps   {name}; {windows} of {} windows at once, clips per launch: {clips}",
+                config.schedule.batch
+            ));
             say(&format!("memory         {:>14} MiB", mebi(memory.total)));
             say(&format!("  weights      {:>14} MiB in f32", mebi(memory.weights)));
             say(&format!("  trained state{:>14} MiB (gradients, moments, averages)", mebi(memory.trained_state)));
@@ -117,7 +125,7 @@ impl Plan {
             let patch = preset.config().patch;
             anyhow::bail!("--pixels {} holds no patch of {}, which is {patch} px wide", self.pixels, preset.name());
         }
-        let device = self.device.open();
+        let device = self.device.open()?;
         let mut rows = Vec::new();
         let deepest = Preset::ALL.map(|preset| preset.config().depth).into_iter().max().unwrap_or_default();
         if self.from_block >= deepest {
@@ -134,8 +142,9 @@ impl Plan {
             let trial = Trial { preset, adapter, frames: self.frames, pixels: self.pixels };
             let cost = Cost::of_backbone(&config, &trial.adapter, input);
             // What does not fit is told with what would.
-            let chosen = trial.choose(&self.budget(self.half_inputs, 1), &device);
-            let smallest = trial.choose(&Budget { bytes: None, ..self.budget(self.half_inputs, 1) }, &device)?;
+            let chosen = trial.choose(&self.budget(self.half_inputs, 1, &device), &device);
+            let smallest = Budget { bytes: None, ..self.budget(self.half_inputs, 1, &device) };
+            let smallest = trial.choose(&smallest, &device)?;
             rows.push((preset, cost, chosen, smallest));
         }
         if self.json {
@@ -180,12 +189,13 @@ impl Plan {
         Ok(Ending::Done)
     }
 
-    fn budget(&self, half: bool, batch: usize) -> Budget {
+    fn budget(&self, half: bool, batch: usize, device: &Device) -> Budget {
         Budget {
-            bytes: self.memory.unwrap_or_default().bytes(),
+            bytes: size::available(self.memory, self.device),
             form: Keep { half, ..Keep::inputs() },
+            clips: memory::clips(self.clips_per_launch, device),
             batch,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: memory::threads(device),
         }
     }
 }
@@ -193,7 +203,7 @@ impl Plan {
 fn as_json(cost: &Cost, chosen: &Chosen) -> Value {
     json!({
         "params": cost.params, "flops": cost.flops, "memory": chosen.memory, "keep": chosen.name, "fits": true,
-        "windows_at_once": chosen.plan.windows_at_once,
+        "windows_at_once": chosen.plan.windows_at_once, "clips_per_launch": chosen.plan.keep.clips_at_once,
     })
 }
 

@@ -1,6 +1,26 @@
 //! Sizes of memory on the command line: `16GiB`, `700 MiB`, `min`.
 
-use adatad::memory::Asked;
+use adatad::memory::{self, Asked};
+
+use super::device::DeviceName;
+
+/// Bytes that a plan may use: where nothing is asked for, what is free, or what a device of its own memory is taken to
+/// have; none for the least that will do.
+pub(crate) fn available(asked: Option<Asked>, device: DeviceName) -> Option<u64> {
+    match asked.unwrap_or_default() {
+        Asked::Free => Some(device.own_memory().or_else(memory::free).unwrap_or(u64::MAX)),
+        asked => asked.bytes(),
+    }
+}
+
+/// Reads a number of things of which there is one at least.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("0 is too few; the nearest that will do is 1".into()),
+        Ok(count) => Ok(count),
+        Err(_) => Err(format!("`{text}` is no number of things")),
+    }
+}
 
 /// Units, each 1024 times the one before.
 const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];

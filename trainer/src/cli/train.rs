@@ -39,7 +39,7 @@ pub(crate) struct Train {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// What to compute on
-    #[arg(long, value_enum, default_value = "flex")]
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceName,
     /// Check everything and print the resolved run file; train nothing
     #[arg(long)]
@@ -53,6 +53,9 @@ pub(crate) struct Train {
     /// End with an error when a checkpoint cannot be written, instead of going on with the older one
     #[arg(long)]
     strict_save: bool,
+    /// Clips that pass through a block at once [default: on a processor 1, on a GPU as many as fill it and fit]
+    #[arg(long, value_name = "N", value_parser = size::count)]
+    clips_per_launch: Option<usize>,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -77,11 +80,11 @@ impl Train {
             say(config.to_toml().trim_end());
             return Ok(Ending::Done);
         }
+        let device = self.device.open()?;
         let _lock = RunFolder::lock(&out)?;
         let folder = if self.resume { RunFolder::open(&out)? } else { RunFolder::create(&out, self.force)? };
         let stop = Stop::on_signal().context("cannot watch for Ctrl-C")?;
         let observer = Progress::new();
-        let device = self.device.open();
         let session = Session {
             config: &config,
             folder: &folder,
@@ -91,7 +94,11 @@ impl Train {
             stop: &stop.flag,
             observer: &observer,
             begun: clock.begun(),
-            memory: MemoryLimit { asked: self.memory.unwrap_or_default(), spill: self.spill.clone() },
+            memory: MemoryLimit {
+                asked: self.memory.or(self.device.own_memory().map(Asked::Bytes)).unwrap_or_default(),
+                spill: self.spill.clone(),
+                clips: self.clips_per_launch,
+            },
             strict_save: self.strict_save,
         };
         session.plain_words().iter().for_each(|words| observer.note(words));

@@ -36,7 +36,7 @@ pub(crate) struct Inspect {
     #[arg(long)]
     load: bool,
     /// What to fill it on
-    #[arg(long, value_enum, default_value = "flex")]
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceName,
     /// List every tensor
     #[arg(long)]
@@ -128,7 +128,7 @@ impl Inspect {
         let found = weights.compare(&config);
         let whole = found.faults(&[]).is_empty();
         if self.load {
-            weights.load(&mut Vit::blank(&config, &self.device.open()), &config, &[])?;
+            weights.load(&mut Vit::blank(&config, &self.device.open()?), &config, &[])?;
         }
         let odd = if self.read { Some(not_finite(&weights)?) } else { None };
         if self.json {

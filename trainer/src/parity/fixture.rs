@@ -88,7 +88,8 @@ impl Tensors {
         let &[b, 1, 3, f, h, w] = data.shape().as_slice() else {
             return Err(Unusable(format!("`{name}` is {:?}, expected is [b, 1, 3, f, h, w]", data.shape())));
         };
-        Ok(Tensor::<6, Int>::from_data(data.clone(), (device, DType::U8)).reshape([b, 3, f, h, w]))
+        let bytes = TensorData::from_bytes(data.bytes().clone(), [b, 3, f, h, w], data.dtype());
+        Ok(adatad_backbone::frames(bytes, device))
     }
 }
 

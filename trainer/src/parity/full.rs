@@ -10,7 +10,7 @@ use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
 use adatad_detector::{DetectorConfig, Predictions};
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use serde_json::Value;
 
 use super::describe::{number, size};
@@ -44,7 +44,7 @@ pub(super) fn check(folder: &Path, name: &str, device: &Device, score: &mut Scor
     let model = model.map(&mut Formula { salt, path: ParameterPath::default(), in_linear: false });
     let bytes = frames(salt, [3, t, pixels, pixels]);
     let frames = |device: &Device| -> Tensor<5, Int> {
-        Tensor::from_data(TensorData::new(bytes.clone(), [1, 3, t, pixels, pixels]), (device, DType::U8))
+        adatad_backbone::frames(TensorData::new(bytes.clone(), [1, 3, t, pixels, pixels]), device)
     };
     first_values(&model, &tensors, score)?;
     let corner = frames(device).slice([0..1, 0..3, 0..2, 0..4, 0..4]).to_data();

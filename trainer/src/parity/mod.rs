@@ -14,6 +14,7 @@ mod fixture;
 mod full;
 mod gtad;
 mod gtad_results;
+mod half;
 mod losses;
 mod merging;
 mod metrics;
@@ -115,23 +116,24 @@ enum Kind {
 ///
 /// The folder cannot be read, or holds no fixture.
 pub fn check(folder: &Path, device: &Device, mut each: impl FnMut(&Verdict)) -> Result<Vec<Verdict>, ParityError> {
-    let names = names(folder).map_err(|source| ParityError::Read { folder: folder.into(), source })?;
-    if names.is_empty() {
-        return Err(ParityError::Empty { folder: folder.into() });
-    }
     let verdict = |name: &String| {
         let verdict = one(folder, name, device);
         each(&verdict);
         verdict
     };
-    Ok(names.iter().map(verdict).collect())
+    Ok(names(folder)?.iter().map(verdict).collect())
 }
 
-/// Names of fixtures: `NAME.json`, `NAME.pth`, or a folder with a `config.json`.
-fn names(folder: &Path) -> std::io::Result<BTreeSet<String>> {
+/// Names of the fixtures in a folder: `NAME.json`, `NAME.pth`, or a folder with a `config.json`.
+///
+/// # Errors
+///
+/// The folder cannot be read, or holds no fixture.
+pub fn names(folder: &Path) -> Result<BTreeSet<String>, ParityError> {
+    let read = |source| ParityError::Read { folder: folder.into(), source };
     let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+    for entry in std::fs::read_dir(folder).map_err(read)? {
+        let path = entry.map_err(read)?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
         let stem = match path.is_dir() {
             true if path.join("config.json").exists() => Some(name),
@@ -141,10 +143,40 @@ fn names(folder: &Path) -> std::io::Result<BTreeSet<String>> {
         };
         names.extend(stem.map(str::to_owned));
     }
-    Ok(names)
+    if names.is_empty() { Err(ParityError::Empty { folder: folder.into() }) } else { Ok(names) }
 }
 
-fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
+/// Where the numbers of a fixture are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// On the host, whatever the device is.
+    Host,
+    /// On the device.
+    Device,
+    /// On the device, with a model of a published size.
+    DeviceAtLength,
+}
+
+/// Where the numbers of a fixture are computed. Of one that cannot be read: on the device, which will say so.
+pub fn place(folder: &Path, name: &str) -> Place {
+    match kind(folder, name) {
+        Ok(Kind::Full) => Place::DeviceAtLength,
+        Ok(Kind::Suppression | Kind::Merging | Kind::Metrics | Kind::Windows | Kind::Schedule | Kind::Checkpoint) => {
+            Place::Host
+        }
+        _ => Place::Device,
+    }
+}
+
+/// Whether a fixture is of a whole model on frames.
+pub fn has_backbone(folder: &Path, name: &str) -> bool {
+    matches!(kind(folder, name), Ok(Kind::Whole { .. })) && half::has_frames(folder, name)
+}
+
+pub use half::{To, error as half_error};
+
+/// Checks one fixture.
+pub fn one(folder: &Path, name: &str, device: &Device) -> Verdict {
     let mut score = Score::default();
     let kind = kind(folder, name);
     let label = match &kind {

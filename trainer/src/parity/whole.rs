@@ -130,7 +130,7 @@ fn compared<M: Whole>(
     }
 }
 
-fn filled<M: Whole>(mut model: M, path: &Path) -> Result<M, Unusable> {
+pub(super) fn filled<M: Whole>(mut model: M, path: &Path) -> Result<M, Unusable> {
     let unused = weights::load(&mut model, path).map_err(|error| Unusable(error.to_string()))?;
     // The classification norm is never applied; the loss normaliser is no weight.
     match unused.iter().find(|name| !name.contains("fc_norm") && !name.contains("loss_normalizer")) {

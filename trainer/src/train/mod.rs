@@ -32,7 +32,7 @@ use crate::optim::{ModelGradients, Optimizer};
 use crate::record::{Record, Recorder, RunState};
 use crate::schedule::Schedule;
 use crate::source::Sample;
-use crate::step::{self, StepLosses, StepPlan, StepSeed};
+use crate::step::{self, Found, StepLosses, StepPlan, StepSeed};
 use guard::Guard;
 use log::Log;
 use plan::{Job, Plan, Unready};
@@ -267,9 +267,8 @@ impl Run<'_> {
             false => {
                 let seed = StepSeed { seed: config.seed, step: step as u64 };
                 let device = &device.clone().autodiff();
-                let (gradients, losses) =
+                let Found { gradients, norm, losses, .. } =
                     step::gradients(model, samples, &mut live.normalizer, seed, step_plan, device)?;
-                let norm = gradients.norm(model);
                 (norm.is_finite() && losses.total.is_finite()).then_some((gradients, losses, norm)).or_else(|| {
                     live.normalizer = before;
                     None

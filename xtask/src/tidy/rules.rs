@@ -17,6 +17,44 @@ const IMPORTS: [(&str, &[&str]); 5] = [
     ("xtask/Cargo.toml", &[]),
 ];
 
+/// Calls that wait for the device: what they return is on the host, or what they do is done there (Burn sorts so).
+const WAITS: [&str; 11] = [
+    concat!("into_", "data("),
+    concat!("to_", "data("),
+    concat!("into_", "scalar"),
+    concat!("into_", "vec"),
+    concat!(".non", "zero("),
+    concat!("arg", "where("),
+    concat!(".sync", "("),
+    concat!("iter_", "dim("),
+    concat!("arg", "sort("),
+    concat!("sort_with", "_indices"),
+    concat!("memory_pool", "_usage"),
+];
+/// Code that a training step runs through: it hands work to the device and reads nothing back. What it has to know, it asks
+/// for through `trainer/src/readback.rs`.
+const STEP: [&str; 10] = [
+    "backbone/src/",
+    "adapter/src/",
+    "detector/src/",
+    "trainer/src/average.rs",
+    "trainer/src/batch.rs",
+    "trainer/src/model.rs",
+    "trainer/src/optim.rs",
+    "trainer/src/rule.rs",
+    "trainer/src/schedule.rs",
+    "trainer/src/step.rs",
+];
+/// Files among them that may wait, each with how often and why.
+const MAY_WAIT: [(&str, usize, &str); 6] = [
+    ("backbone/src/gelu.rs", 2, "only where tensors lie in the host's memory; and when a model is made"),
+    ("backbone/src/patch.rs", 1, "initial weights"),
+    ("adapter/src/store.rs", 1, "what is kept in files goes there, if asked for"),
+    ("detector/src/decode.rs", 1, "detection: segments are found on the host"),
+    ("detector/src/gtad/decode.rs", 1, "detection, too"),
+    ("trainer/src/optim.rs", 1, "weights for files"),
+];
+
 /// A line, from 1 on, and what is wrong there.
 type Found = Vec<(usize, String)>;
 
@@ -30,6 +68,7 @@ pub fn problems(path: &str, bytes: &[u8]) -> Vec<String> {
             found.extend(length(text));
             found.extend(module_docs(text));
             found.extend(unfinished(text));
+            found.extend(waits(path, text));
         }
         found.extend(imports(path, text));
     }
@@ -72,6 +111,24 @@ fn machine_paths(text: &str) -> Found {
 fn unfinished(text: &str) -> Found {
     by_line(text, |line| {
         UNFINISHED.iter().find(|word| line.contains(**word)).map(|word| format!("unfinished: `{word}`"))
+    })
+}
+
+fn waits(path: &str, text: &str) -> Found {
+    let in_tests = path.contains("/tests") || !STEP.iter().any(|start| path.starts_with(start));
+    if in_tests {
+        return Vec::new();
+    }
+    // Tests of a file stand at its end.
+    let code = text.split(concat!("#[cfg", "(test)]\nmod ")).next().unwrap_or(text);
+    let mut left = MAY_WAIT.iter().find(|(file, ..)| *file == path).map_or(0, |(_, times, _)| *times);
+    by_line(code, |line| {
+        let call = WAITS.iter().find(|call| line.contains(**call) && !line.trim_start().starts_with("//"))?;
+        if left > 0 {
+            left -= 1;
+            return None;
+        }
+        Some(format!("`{call}` waits for the device within a training step"))
     })
 }
 
@@ -147,6 +204,16 @@ mod tests {
         assert!(size("a.bin", BYTES).is_empty());
         assert_eq!(lines(size("a.bin", BYTES + 1)), [1]);
         assert!(size("Cargo.lock", BYTES + 1).is_empty());
+    }
+
+    #[test]
+    fn a_training_step_waits_for_nothing() {
+        let call = format!("    let x = y.{}::<f32>();\n", WAITS[2]);
+        assert_eq!(lines(waits("adapter/src/back.rs", &call)), [1]);
+        assert_eq!(lines(waits("adapter/src/store.rs", &call.repeat(2))), [2], "only as often as its reason goes");
+        assert!(waits("adapter/src/back.rs", &format!("//{call}")).is_empty());
+        assert!(waits("adapter/src/back.rs", &format!("#[cfg(test)]\nmod tests {{\n{call}}}\n")).is_empty());
+        assert!(waits("trainer/src/detect.rs", &call).is_empty(), "detection is no training step");
     }
 
     #[test]

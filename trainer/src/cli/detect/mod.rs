@@ -64,7 +64,7 @@ pub(crate) struct Detect {
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, requires = "follow")]
     patience: f64,
     /// What to compute on
-    #[arg(long, value_enum, default_value = "flex")]
+    #[arg(long, value_enum, default_value_t)]
     device: DeviceName,
     /// Short for --format json
     #[arg(long)]
@@ -74,7 +74,7 @@ pub(crate) struct Detect {
 impl Detect {
     pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
         let folder = RunFolder::open(&self.run)?;
-        let detector = Detector::load(&folder, &self.device.open())?;
+        let detector = Detector::load(&folder, &self.device.open()?)?;
         let thresholds = Thresholds::parse(&self.min_score, 0.1, detector.classes())?;
         let format = if self.json { Format::Json } else { self.format };
         let stop = Stop::on_signal().context("cannot watch for Ctrl-C")?;
