@@ -15,6 +15,7 @@ pub mod detect;
 pub mod disk;
 pub mod evaluate;
 pub mod fault;
+pub mod fleet;
 pub mod folder;
 pub mod journal;
 pub mod lock;

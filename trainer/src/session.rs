@@ -121,6 +121,8 @@ pub struct Session<'a> {
     pub begun: Instant,
     /// Memory for training.
     pub memory: MemoryLimit,
+    /// Other devices that share the windows of a step.
+    pub others: &'a [Device],
     /// Whether a checkpoint that cannot be written ends the run; otherwise it goes on with the older one.
     pub strict_save: bool,
 }
@@ -189,6 +191,7 @@ impl Session<'_> {
             folder: self.folder,
             step_plan: &plan,
             device: self.device,
+            others: self.others,
             watch: Watch { stop: self.stop, observer: self.observer, begun: self.begun },
             validate: &validate,
             frozen,

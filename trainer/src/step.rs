@@ -15,6 +15,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
+use crate::fleet::Fleet;
 use crate::model::{AdaTad, ModelInput};
 use crate::optim::ModelGradients;
 use crate::readback::Readback;
@@ -104,7 +105,8 @@ pub fn through(
     Ok(ModelGradients(gradients))
 }
 
-/// Runs forward and backward over the windows of one step. Waits for the device once, at the end.
+/// Runs forward and backward over the windows of one step, on `device` and the others of `fleet`. Waits for the devices
+/// once, at the end.
 ///
 /// # Errors
 ///
@@ -120,17 +122,26 @@ pub fn gradients(
     seed: StepSeed,
     plan: &StepPlan,
     device: &Device,
+    fleet: &Fleet,
 ) -> Result<Found, SpillError> {
     let inner = device.clone().inner();
-    let batches: Vec<Batch> = samples.into_iter().map(|sample| Batch::of(sample, &inner)).collect();
+    let place = |index: usize| fleet.of(index).map_or_else(|| inner.clone(), |replica| replica.device.clone().inner());
+    let samples = samples.into_iter().enumerate();
+    let batches: Vec<Batch> = samples.map(|(index, sample)| Batch::of(sample, &place(index))).collect();
     let positives = batches.iter().map(|batch| model.detector.positives(&batch.mask, &batch.truth)).sum();
     let divisor = normalizer.update(positives);
     let truth: Vec<_> = batches.iter().flat_map(|batch| batch.truth.iter().cloned()).collect();
     let goals = model.detector.goals(&truth, &mut Rng::new(seed.seed, Stream::Balance, seed.step, 0));
     let windows = batches.len();
+    let at_once = plan.windows_at_once * fleet.len();
     let run = |index: usize, batch: Batch| {
         // Side by side, each has a copy of its own, so that the graphs of two windows share no node and no lock.
-        let model = if plan.windows_at_once > 1 { model.clone().fork(device) } else { model.clone() };
+        let (model, elsewhere) = match fleet.of(index) {
+            Some(replica) => (replica.model.clone(), true),
+            None => (model.clone(), false),
+        };
+        let here = fleet.of(index).map_or(device, |replica| &replica.device);
+        let model = if at_once > fleet.len() { model.fork(here) } else { model };
         let mut drop = Rng::new(seed.seed, Stream::Drop, seed.step, index as u64);
         let mut values = None;
         let gradients = through(&model, batch.input, &plan.keep, Some(&mut drop), |features, mut drop| {
@@ -152,14 +163,17 @@ pub fn gradients(
             total
         })?;
         let Some(values) = values else { unreachable!("a loss was asked for") };
-        Ok((gradients.0, values.inner()))
+        match elsewhere {
+            true => Ok((gradients.0.to_device(&inner, &model), values.inner().to_device(&inner))),
+            false => Ok((gradients.0, values.inner())),
+        }
     };
 
     let mut sum = GradientsParams::new();
     let mut values = Vec::with_capacity(windows + 1);
     let mut batches = batches.into_iter().enumerate();
     loop {
-        let group: Vec<(usize, Batch)> = batches.by_ref().take(plan.windows_at_once).collect();
+        let group: Vec<(usize, Batch)> = batches.by_ref().take(at_once).collect();
         if group.is_empty() {
             break;
         }

@@ -14,6 +14,7 @@ use burn::tensor::{Device, TensorData};
 use adatad_adapter::SpillError;
 
 use crate::average::WeightAverage;
+use crate::fleet::Fleet;
 use crate::memory::{Budget, Chosen, DoesNotFit, Shape};
 use crate::model::{AdaTad, FeatureSource, ModelConfig};
 use crate::optim::{Optimizer, OptimizerConfig};
@@ -128,7 +129,7 @@ impl Ready {
         let seed = StepSeed { seed: 0, step: self.steps };
         let (sample, autodiff) = (self.sample(), self.device.clone().autodiff());
         let Found { gradients, norm, losses, .. } =
-            step::gradients(&self.model, vec![sample], &mut self.normalizer, seed, plan, &autodiff)?;
+            step::gradients(&self.model, vec![sample], &mut self.normalizer, seed, plan, &autodiff, &Fleet::default())?;
         self.model = self.optimizer.step(self.model, gradients, norm, 1.0);
         self.average.update(&self.model);
         self.steps += 1;

@@ -184,7 +184,7 @@ fn piped(mut command: Command, bytes: &[u8]) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let bytes = bytes.to_vec();
-    let feed = std::thread::spawn(move || stdin.write_all(&bytes));
+    let feed = std::thread::Builder::new().name("feed".into()).spawn(move || stdin.write_all(&bytes)).unwrap();
     let output = child.wait_with_output().unwrap();
     feed.join().unwrap().unwrap();
     output

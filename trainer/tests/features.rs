@@ -43,6 +43,7 @@ fn try_run(config: &RunConfig, out: &Path, stop_after: usize, resume: bool) -> R
         observer: &StopAfter(stop_after, &stop),
         begun: Instant::now(),
         memory: MemoryLimit::default(),
+        others: &[],
         strict_save: false,
     };
     session.train(resume)

@@ -58,6 +58,7 @@ fn run(config: &RunConfig, out: &Path, stop_after: usize, resume: bool) -> Outco
         observer: &StopAfter(stop_after, &stop),
         begun: Instant::now(),
         memory: MemoryLimit::default(),
+        others: &[],
         strict_save: false,
     };
     session.train(resume).unwrap()
@@ -180,6 +181,7 @@ fn a_damaged_checkpoint_is_not_resumed() {
         observer: &StopAfter(0, &stop),
         begun: Instant::now(),
         memory: MemoryLimit::default(),
+        others: &[],
         strict_save: false,
     };
     let error = session.train(true).unwrap_err().to_string();

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 use adatad::config::RunConfig;
+use adatad::fleet::Fleet;
 use adatad::model::AdaTad;
 use adatad::source::{Sample, Shown};
 use adatad::step::{Found, StepPlan, StepSeed, gradients};
@@ -56,7 +57,9 @@ fn step(windows: usize, plan: &StepPlan) -> (AdaTad, Found) {
     let model = AdaTad::init(&config.model(7), &mut Rng::new(0, Stream::Init, 0, 0), &device);
     let samples = (0..windows).map(sample).collect();
     let mut normalizer = config.detector.normalizer();
-    let found = gradients(&model, samples, &mut normalizer, StepSeed { seed: 0, step: 0 }, plan, &device).unwrap();
+    let found =
+        gradients(&model, samples, &mut normalizer, StepSeed { seed: 0, step: 0 }, plan, &device, &Fleet::default())
+            .unwrap();
     (model, found)
 }
 

@@ -100,6 +100,20 @@ impl DeviceName {
         }
     }
 
+    /// The device of this number among those of its kind; none where there is only one, whatever it is called.
+    pub(crate) fn numbered(self, index: usize) -> Option<Device> {
+        match self {
+            #[cfg(feature = "wgpu")]
+            DeviceName::Wgpu => Some(Device::wgpu(burn::tensor::DeviceKind::DiscreteGpu(index))),
+            #[cfg(feature = "cuda")]
+            DeviceName::Cuda => Some(Device::cuda(burn::tensor::DeviceIndex::Specified(index))),
+            _ => {
+                let _only_one = index;
+                None
+            }
+        }
+    }
+
     /// Bytes of a memory of its own, as far as they are known; none where it works in the host's.
     pub(crate) fn own_memory(self) -> Option<u64> {
         self.has_a_driver().then_some(CARD)

@@ -47,6 +47,7 @@ impl Eval {
             observer: &Progress::new(),
             begun: clock.begun(),
             memory: MemoryLimit::default(),
+            others: &[],
             strict_save: false,
         };
         let subset = self.subset.as_ref().unwrap_or(&config.data.test_subset);

@@ -5,6 +5,7 @@ mod config;
 mod data;
 mod detect;
 mod device;
+mod devices;
 mod doctor;
 mod eval;
 mod matrix;

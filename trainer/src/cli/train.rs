@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use super::device::DeviceName;
+use super::devices::Place;
 use super::progress::Progress;
 use super::run_file::RunFile;
 use super::size;
@@ -41,6 +42,9 @@ pub(crate) struct Train {
     /// What to compute on
     #[arg(long, value_enum, default_value_t)]
     device: DeviceName,
+    /// Several devices that share the windows of a step, such as cuda:0,cuda:1
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "device")]
+    devices: Vec<Place>,
     /// Check everything and print the resolved run file; train nothing
     #[arg(long)]
     dry_run: bool,
@@ -80,7 +84,12 @@ impl Train {
             say(config.to_toml().trim_end());
             return Ok(Ending::Done);
         }
-        let device = self.device.open()?;
+        let name = self.devices.first().map_or(self.device, |place| place.name);
+        let device = match self.devices.first() {
+            Some(place) => place.open()?,
+            None => self.device.open()?,
+        };
+        let others = self.devices.iter().skip(1).map(|place| place.open()).collect::<Result<Vec<_>, _>>()?;
         let _lock = RunFolder::lock(&out)?;
         let folder = if self.resume { RunFolder::open(&out)? } else { RunFolder::create(&out, self.force)? };
         let stop = Stop::on_signal().context("cannot watch for Ctrl-C")?;
@@ -90,15 +99,16 @@ impl Train {
             folder: &folder,
             root: &root,
             device: &device,
-            device_name: self.device.name(),
+            device_name: name.name(),
             stop: &stop.flag,
             observer: &observer,
             begun: clock.begun(),
             memory: MemoryLimit {
-                asked: self.memory.or(self.device.own_memory().map(Asked::Bytes)).unwrap_or_default(),
+                asked: self.memory.or(name.own_memory().map(Asked::Bytes)).unwrap_or_default(),
                 spill: self.spill.clone(),
                 clips: self.clips_per_launch,
             },
+            others: &others,
             strict_save: self.strict_save,
         };
         session.plain_words().iter().for_each(|words| observer.note(words));
@@ -107,7 +117,7 @@ impl Train {
         let params = outcome.parameters;
         let mut result = json!({
             "run_dir": out, "loss": outcome.epoch_losses, "params": params, "precision": "f32",
-            "device": self.device.name(), "seed": config.seed, "stopped": outcome.stopped, "steps": outcome.steps,
+            "device": name.name(), "seed": config.seed, "stopped": outcome.stopped, "steps": outcome.steps,
             "best": outcome.best,
         });
         let Some(evaluated) = outcome.evaluated else {

@@ -25,6 +25,7 @@ use crate::config::RunConfig;
 use crate::dataset::Dataset;
 use crate::detect::DetectError;
 use crate::disk::{self, DiskFull};
+use crate::fleet::Fleet;
 use crate::folder::RunFolder;
 use crate::model::AdaTad;
 use crate::observe::{Observer, StepReport};
@@ -85,6 +86,8 @@ pub struct Training<'a> {
     pub step_plan: &'a StepPlan,
     /// What it computes on.
     pub device: &'a Device,
+    /// What else does.
+    pub others: &'a [Device],
     /// Who watches.
     pub watch: Watch<'a>,
     /// Evaluation during training.
@@ -125,6 +128,7 @@ impl Training<'_> {
             saver: Saver { checkpoints, saved: (first > 0).then_some(first), at: Instant::now(), warned: false },
             recorder: Recorder::new(self.folder.record(), self.watch.begun),
             begun: Instant::now(),
+            fleet: live.model.as_ref().map(|model| Fleet::new(model, self.others)).unwrap_or_default(),
             first,
             plan: &plan,
         };
@@ -222,6 +226,8 @@ struct Run<'a> {
     begun: Instant,
     /// The step it began with.
     first: usize,
+    /// Other devices that share its windows.
+    fleet: Fleet,
 }
 
 impl Run<'_> {
@@ -268,7 +274,7 @@ impl Run<'_> {
                 let seed = StepSeed { seed: config.seed, step: step as u64 };
                 let device = &device.clone().autodiff();
                 let Found { gradients, norm, losses, .. } =
-                    step::gradients(model, samples, &mut live.normalizer, seed, step_plan, device)?;
+                    step::gradients(model, samples, &mut live.normalizer, seed, step_plan, device, &self.fleet)?;
                 (norm.is_finite() && losses.total.is_finite()).then_some((gradients, losses, norm)).or_else(|| {
                     live.normalizer = before;
                     None
@@ -298,6 +304,7 @@ impl Run<'_> {
         let model = live.model.take()?;
         let model = live.optimizer.step(model, gradients, norm, factor);
         live.average.update(&model);
+        self.fleet.refresh(&model);
         live.model = Some(model);
         let progress = &mut live.progress;
         progress.step += 1;

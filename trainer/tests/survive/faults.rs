@@ -310,6 +310,7 @@ fn with_a_video_that_vanishes(limit: &str) -> (Result<Outcome, SessionError>, St
         observer: &Remove(&out.join("data/videos/training-001.mp4"), 2),
         begun: Instant::now(),
         memory: MemoryLimit::default(),
+        others: &[],
         strict_save: false,
     };
     let outcome = session.train(false);
@@ -388,6 +389,17 @@ fn nobody_has_to_listen() {
     drop((child.stdout.take(), child.stderr.take()));
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(place.out("run").join("report.html").exists());
+}
+
+#[test]
+fn two_devices_come_to_the_same_as_one_with_the_same_batch() {
+    // A batch of three on two devices: the first has two windows of each step, the second one.
+    let place = place(&["schedule.epochs=4", "schedule.batch=3"]);
+    done(&place.end(place.train("one", &[])));
+    done(&place.end(place.train("two", &["--devices", "flex,flex"])));
+    assert_same(&content(&place.out("two")), &content(&place.out("one")));
+    let ended = place.end(place.train("none", &["--devices", "flex,tpu"]));
+    assert!(ended.code == Some(2) && ended.said.contains("`tpu` is none of flex"), "{}", ended.said);
 }
 
 #[test]

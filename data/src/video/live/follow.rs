@@ -55,14 +55,14 @@ mod tests {
         file.write_all(b"first ").unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let follow = Follow::open(file.path(), Duration::from_millis(400), Arc::clone(&stop)).unwrap();
-        let writer = std::thread::spawn(move || {
+        let writer = std::thread::Builder::new().name("writer".into()).spawn(move || {
             std::thread::sleep(Duration::from_millis(120));
             file.write_all(b"second").unwrap();
             file
         });
         let text = io::read_to_string(follow).unwrap();
         assert_eq!(text, "first second");
-        let file = writer.join().unwrap();
+        let file = writer.unwrap().join().unwrap();
         stop.store(true, Ordering::Relaxed);
         let follow = Follow::open(file.path(), Duration::MAX, stop).unwrap();
         assert_eq!(io::read_to_string(follow).unwrap(), "first second");
