@@ -142,6 +142,7 @@ impl Runs<'_> {
             observer: &ears,
             begun: Instant::now(),
             memory: MemoryLimit::default(),
+            others: &[],
             strict_save: true,
         };
         work(&session, &ears)
