@@ -179,10 +179,7 @@ impl VideoInput {
                     .into(),
             );
         }
-        let Self { crop, short_side, damage_limit, .. } = *self;
-        if !(0.0..=100.0).contains(&damage_limit) {
-            return Err(format!("data.damage-limit is {damage_limit}; it must be a percentage, 0 to 100"));
-        }
+        let Self { crop, short_side, .. } = *self;
         if crop > short_side {
             return Err(format!("data.crop is {crop}, larger than data.short-side = {short_side}"));
         }

@@ -3,7 +3,7 @@
 use adatad_data::transform::Operation;
 
 use super::Kind::{Flag, NamesOrPath, Path, Text, Texts, Word};
-use super::Range::{AboveZero, Share, ShareAboveZero, ShareBelowOne, UpToHalf, Whole};
+use super::Range::{AboveZero, Percent, Share, ShareAboveZero, ShareBelowOne, UpToHalf, Whole};
 use super::{Key, Kind, MOST, flag, key, number, whole};
 
 const VIDEOS: &str = "runs on videos";
@@ -51,6 +51,7 @@ pub(super) const KEYS: &[Key] = &[
         .unit("MiB")
         .within(Whole(0, MOST * 1024))
         .required_if(VIDEOS),
+    number("data.damage-limit", Percent, "Damaged frames of a video above which it is not used.").unit("%").or("1.0"),
     key("data.augment.crop", Word(&["centre", "random", "resized"]), "Which square of a frame is seen in training.")
         .required_if(VIDEOS),
     number("data.augment.flip", Share, "Probability of swapping left and right.").required_if(VIDEOS),

@@ -87,6 +87,8 @@ pub enum Range {
     AboveZero,
     /// From 0 to a half.
     UpToHalf,
+    /// From 0 to 100.
+    Percent,
     /// From 0 to 1.
     Share,
     /// From 0 to 1, 0 left out.
@@ -209,6 +211,7 @@ impl Range {
                 Range::FromZero => value >= 0.0,
                 Range::AboveZero => value > 0.0,
                 Range::UpToHalf => (0.0..=0.5).contains(&value),
+                Range::Percent => (0.0..=100.0).contains(&value),
                 Range::Share => (0.0..=1.0).contains(&value),
                 Range::ShareAboveZero => value > 0.0 && value <= 1.0,
                 Range::ShareBelowOne => (0.0..1.0).contains(&value),
@@ -232,6 +235,7 @@ impl Range {
             Range::FromZero => " from 0 up".into(),
             Range::AboveZero => " above 0".into(),
             Range::UpToHalf => " from 0 to 0.5".into(),
+            Range::Percent => " from 0 to 100".into(),
             Range::Share => " from 0 to 1".into(),
             Range::ShareAboveZero => " from 0 to 1, 0 left out".into(),
             Range::ShareBelowOne => " from 0 to 1, 1 left out".into(),

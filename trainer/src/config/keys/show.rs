@@ -143,6 +143,10 @@ impl Range {
                 set("minimum", json!(0));
                 set("maximum", json!(0.5));
             }
+            Range::Percent => {
+                set("minimum", json!(0));
+                set("maximum", json!(100));
+            }
             Range::Share => {
                 set("minimum", json!(0));
                 set("maximum", json!(1));
