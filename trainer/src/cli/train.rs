@@ -81,6 +81,7 @@ impl Train {
             return Ok(Ending::Done);
         }
         let device = self.device.open()?;
+        self.device.keep_half(config.input.videos().is_some_and(|videos| videos.adapter.half_inputs), &device)?;
         let _lock = RunFolder::lock(&out)?;
         let folder = if self.resume { RunFolder::open(&out)? } else { RunFolder::create(&out, self.force)? };
         let stop = Stop::on_signal().context("cannot watch for Ctrl-C")?;

@@ -117,7 +117,8 @@ impl Header {
     }
 
     fn bytes(&self) -> usize {
-        let chroma = self.shared.map_or(0, |(columns, rows)| self.width.div_ceil(columns) * self.height.div_ceil(rows));
+        let chroma =
+            self.shared.map_or(0, |(columns, rows)| self.width.div_ceil(columns) * self.height.div_ceil(rows));
         self.width * self.height + 2 * chroma
     }
 }
@@ -178,9 +179,7 @@ mod tests {
 
     #[test]
     fn a_damaged_header_is_an_error_and_nothing_large_is_made() {
-        for header in
-            ["W4 F25:1", "W4 Hx F25:1", "W4 H4", "W4 H4 F0:0", "W99999 H99999 F1:1", "W4 H4 F1:1 C420p10", "é"]
-        {
+        for header in ["W4 F25:1", "W4 Hx F25:1", "W4 H4", "W4 H4 F0:0", "W99999 H99999 F1:1", "W4 H4 F1:1 C420p10", "é"] {
             let Err(error) = Y4m::new(&stream(header, &[])[..]) else { panic!("{header}") };
             assert!(!error.to_string().is_empty());
         }
