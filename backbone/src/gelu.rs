@@ -41,7 +41,7 @@ impl Gelu {
         if self.host && !x.is_autodiff() && x.dtype() == DType::F32 {
             in_host_memory(x, |x| x.iter_mut().for_each(|x| *x *= cdf(*x)))
         } else {
-            activation::gelu(x)
+            exact(x)
         }
     }
 
@@ -58,6 +58,15 @@ impl Gelu {
         let cdf = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
         let pdf = (x.clone().square() * -0.5).exp() * f64::from(INV_SQRT_2PI);
         cdf + x * pdf
+    }
+}
+
+/// GELU by operations whose gradients are exact: Burn's own GELU has the gradient of an approximation on all backends but
+/// Flex.
+fn exact<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    match x.is_autodiff() {
+        true => x.clone() * ((x * std::f64::consts::FRAC_1_SQRT_2).erf() * 0.5 + 0.5),
+        false => activation::gelu(x),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod decode;
 mod detector;
 pub mod diagnosis;
 mod error;
+mod gelu;
 pub mod gtad;
 pub mod levels;
 pub mod losses;

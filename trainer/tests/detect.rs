@@ -149,7 +149,7 @@ fn what_was_found_is_a_draft_of_labels_in_other_programs() {
         ("vtt", "found/test-001.vtt", "vtt"),
         ("labelstudio", "found/test-001.json", "label-studio"),
     ] {
-        trained.good(&["detect", "run", video, "--format", format, "--out", "found", "--min-score", "0.05", "--force"]);
+        trained.good(&["detect", "run", video, "--format", format, "--out", "found", "--min-score", "0", "--force"]);
         let labels = format!("{kind}.labels.json");
         let videos = trained.path("run/data/videos");
         let (videos, fps) = (videos.to_str().unwrap(), ["--fps", "25"]);

@@ -8,6 +8,22 @@ use anyhow::Context;
 
 use crate::{cargo, root, tidy};
 
+/// The backends' suite on the second one that needs nothing but a processor, with the fixtures of the repository.
+const NDARRAY: [&str; 12] = [
+    "run",
+    "--profile",
+    "matrix",
+    "--package",
+    "adatad",
+    "--features",
+    "ndarray",
+    "--",
+    "matrix",
+    "--device",
+    "ndarray",
+    "trainer/tests/fixtures",
+];
+
 /// One thing that is run and either passes or does not.
 struct Step {
     title: &'static str,
@@ -47,6 +63,7 @@ pub fn check() -> anyhow::Result<bool> {
         },
     ];
     steps.extend(test_steps());
+    steps.push(Step { title: "the suite on ndarray", work: Work::Cargo(&NDARRAY) });
     steps.push(Step { title: "documentation", work: Work::Docs });
     let deny = match has("deny") {
         true => Work::Cargo(&["deny", "check"]),

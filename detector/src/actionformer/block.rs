@@ -2,12 +2,13 @@
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig};
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 use rand_core::Rng;
 
 use super::attention::{MaskedAttention, pointwise};
 use super::config::ActionFormerConfig;
 use crate::conv::{TemporalConv, max_pool};
+use crate::gelu::gelu;
 use crate::mask::Mask;
 use crate::stochastic::{AffineDropPath, branch, drop_elements};
 
@@ -86,7 +87,7 @@ impl TransformerBlock {
 
     /// `mlp(ln2(x))`. `[b, t, c] -> [b, t, c]`.
     pub fn mix(&self, x: Tensor<3>, mut rng: Option<&mut dyn Rng>) -> Tensor<3> {
-        let hidden = activation::gelu(self.mlp.fc1.forward(self.ln2.forward(x)));
+        let hidden = gelu(self.mlp.fc1.forward(self.ln2.forward(x)));
         let hidden = drop_elements(hidden, self.dropout, rng.as_deref_mut().map(|r| r as &mut dyn Rng));
         drop_elements(self.mlp.fc2.forward(hidden), self.dropout, rng)
     }

@@ -8,6 +8,7 @@ use rand_core::Rng;
 use super::config::{Downsampling, TriDetConfig};
 use super::group_norm::GroupNorm;
 use crate::conv::{Bias, DepthwiseConv, TemporalConv, max_pool, merged, strided};
+use crate::gelu::gelu;
 use crate::mask::Mask;
 use crate::stochastic::{AffineDropPath, branch};
 
@@ -139,6 +140,6 @@ impl SgpBlock {
     }
 
     fn mix(&self, x: Tensor<3>) -> Tensor<3> {
-        self.mlp.out.forward(activation::gelu(self.mlp.fc1.forward(x)))
+        self.mlp.out.forward(gelu(self.mlp.fc1.forward(x)))
     }
 }

@@ -101,6 +101,7 @@ impl Step {
         adapter.check(preset.config().width, preset.config().depth)?;
         let trial = Trial { preset, adapter, frames: self.frames, pixels: self.pixels };
         let device = self.device.open()?;
+        self.device.keep_half(self.precision == Precision::Bf16, &device)?;
         let budget = Budget {
             bytes: size::available(self.memory, self.device),
             form: Keep { half: self.precision == Precision::Bf16, spill: self.spill.clone(), ..Keep::inputs() },

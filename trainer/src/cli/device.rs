@@ -1,6 +1,6 @@
 //! `--device`: the one place of the program that names backends.
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Device};
 
 use super::probe::{self, Part};
 
@@ -43,6 +43,16 @@ pub(crate) enum NoDevice {
     },
 }
 
+/// Block inputs are to be kept in bf16, and the device knows no such numbers.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{name} knows no numbers in bf16 on this machine: without adapter.half-inputs (`bench step`: --precision f32) block \
+     inputs are kept in f32"
+)]
+pub(crate) struct NoHalf {
+    name: &'static str,
+}
+
 /// Memory that is planned for on a card, where `--memory` does not say: Burn cannot tell how much of it is free.
 const CARD: u64 = 8 << 30;
 
@@ -80,6 +90,14 @@ impl DeviceName {
         match part {
             Ok(part) => Ok((device, part)),
             Err(reason) => Err(NoDevice::CannotRun { name: self.name(), reason, needs: self.needs() }),
+        }
+    }
+
+    /// Refuses to keep block inputs in bf16 where the device cannot.
+    pub(crate) fn keep_half(self, half: bool, device: &Device) -> Result<(), NoHalf> {
+        match half && !device.supports_dtype(DType::BF16) {
+            true => Err(NoHalf { name: self.name() }),
+            false => Ok(()),
         }
     }
 
@@ -157,6 +175,19 @@ mod tests {
             }
         }
         assert!(DeviceName::default().built().is_some(), "this program has a default device");
+    }
+
+    #[test]
+    fn only_what_a_device_knows_is_kept_in_bf16() {
+        let (name, device) = (DeviceName::default(), DeviceName::default().built().unwrap());
+        assert!(name.keep_half(true, &device).is_ok() && name.keep_half(false, &device).is_ok());
+        #[cfg(feature = "ndarray")]
+        {
+            let device = DeviceName::Ndarray.built().unwrap();
+            assert!(DeviceName::Ndarray.keep_half(false, &device).is_ok());
+            let said = DeviceName::Ndarray.keep_half(true, &device).unwrap_err().to_string();
+            assert!(said.contains("ndarray") && said.contains("half-inputs"), "{said}");
+        }
     }
 
     #[test]

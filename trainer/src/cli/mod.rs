@@ -33,7 +33,7 @@ use adatad::session::SessionError;
 use adatad::usage::Usage;
 use adatad_adapter::SpillError;
 
-use device::NoDevice;
+use device::{NoDevice, NoHalf};
 
 /// Usage and input.
 const BAD_INPUT: u8 = 2;
@@ -118,7 +118,13 @@ pub(crate) fn run() -> ExitCode {
 fn failure(error: &anyhow::Error) -> u8 {
     let fault = match error.downcast_ref::<SessionError>() {
         Some(error) => error.fault(),
-        None if error.is::<DoesNotFit>() || error.is::<SpillError>() || error.is::<NoDevice>() => Fault::Resource,
+        None if error.is::<DoesNotFit>()
+            || error.is::<SpillError>()
+            || error.is::<NoDevice>()
+            || error.is::<NoHalf>() =>
+        {
+            Fault::Resource
+        }
         None => Fault::Input,
     };
     match fault {

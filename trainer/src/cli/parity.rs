@@ -46,7 +46,7 @@ impl Parity {
 }
 
 fn line(verdict: &Verdict) -> String {
-    let Verdict { name, kind, worst_ratio, passed, note } = verdict;
+    let Verdict { name, kind, worst_ratio, passed, note, .. } = verdict;
     let ratio = worst_ratio.map_or("-".to_owned(), |ratio| match ratio {
         huge if huge > 1e6 => "huge".to_owned(),
         ratio => format!("{ratio:.3}"),

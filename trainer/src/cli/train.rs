@@ -90,6 +90,7 @@ impl Train {
             None => self.device.open()?,
         };
         let others = self.devices.iter().skip(1).map(|place| place.open()).collect::<Result<Vec<_>, _>>()?;
+        name.keep_half(config.input.videos().is_some_and(|videos| videos.adapter.half_inputs), &device)?;
         let _lock = RunFolder::lock(&out)?;
         let folder = if self.resume { RunFolder::open(&out)? } else { RunFolder::create(&out, self.force)? };
         let stop = Stop::on_signal().context("cannot watch for Ctrl-C")?;

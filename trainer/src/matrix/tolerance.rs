@@ -26,6 +26,17 @@ pub const FIXTURES: Tolerance = Tolerance {
     reason: "each tensor's tolerance is what rounding in f32 makes of it, in any order of summation; none is a backend's",
 };
 
+/// Fixtures of G-TAD on a device without numbers of 64 bits.
+pub const POOLED: Tolerance = Tolerance {
+    what: "fixtures of G-TAD, where a device has no f64",
+    numbers: "f32",
+    allowed: 32.0,
+    unit: "of the fixture's own tolerance",
+    reason: "its pooled gradient is rounded to 16 bits after a sum over thousands of proposals; the sum in f32 is off by less \
+             than f32's rounding, but where it stands near the middle of two 16-bit numbers it becomes the other one, 4,096 \
+             times as far; Adam's first steps carry that into weights",
+};
+
 /// Losses of twenty training steps.
 pub const CURVE: Tolerance = Tolerance {
     what: "loss of each of twenty steps",
@@ -75,7 +86,7 @@ pub const F16: Tolerance = Tolerance {
 };
 
 /// The whole table.
-pub const TABLE: [Tolerance; 7] = [FIXTURES, CURVE, RESUMED, ENDS, SCORE, BF16, F16];
+pub const TABLE: [Tolerance; 8] = [FIXTURES, POOLED, CURVE, RESUMED, ENDS, SCORE, BF16, F16];
 
 /// Kinds of numbers of 16 bits, each with its line of the table.
 pub const HALVES: [(DType, Tolerance); 2] = [(DType::BF16, BF16), (DType::F16, F16)];

@@ -122,6 +122,13 @@ impl Fixture {
         Ok(())
     }
 
+    /// The same, of numbers at hand.
+    pub(super) fn check_numbers(&self, score: &mut Score, name: &str, found: &[f64]) -> Result<(), Unusable> {
+        let tolerance = self.tolerance(name)?;
+        score.within(name, found, &self.expected(name)?, |_| tolerance);
+        Ok(())
+    }
+
     /// The reference's numbers: those in 64 bits where there are any.
     pub(super) fn expected(&self, name: &str) -> Result<Vec<f64>, Unusable> {
         self.gold.get(name).or_else(|_| self.io.get(name)).map(numbers)
@@ -137,6 +144,12 @@ impl Fixture {
     pub(super) fn has(&self, name: &str) -> bool {
         self.io.get(name).is_ok()
     }
+}
+
+/// The numbers of a tensor as it is now. Data that was asked for is read when it is looked at: by then, on a GPU, an
+/// operation may have changed the tensor in place.
+pub(super) fn now<const D: usize>(x: &Tensor<D>) -> Vec<f64> {
+    numbers(&x.to_data())
 }
 
 pub(super) fn numbers(data: &TensorData) -> Vec<f64> {

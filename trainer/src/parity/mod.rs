@@ -53,6 +53,8 @@ pub struct Verdict {
     pub worst_ratio: Option<f64>,
     /// Whether every number is within tolerance.
     pub passed: bool,
+    /// Whether it was checked to its end.
+    pub finished: bool,
     /// Where the largest error is and how much was compared, or why nothing was.
     pub note: String,
 }

@@ -67,7 +67,7 @@ impl Score {
         };
         let passed = done.is_ok() && self.failed == 0 && self.compared > 0;
         let worst_ratio = self.worst.map(|(ratio, _)| ratio.min(f64::MAX));
-        Verdict { name: name.to_owned(), kind, worst_ratio, passed, note }
+        Verdict { name: name.to_owned(), kind, worst_ratio, passed, finished: done.is_ok(), note }
     }
 }
 
