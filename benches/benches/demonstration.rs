@@ -3,6 +3,7 @@
 use adatad::batch::Batch;
 use adatad::config::RunConfig;
 use adatad::dataset::grid;
+use adatad::fleet::Fleet;
 use adatad::model::AdaTad;
 use adatad::plan;
 use adatad::source::{Sample, Shown};
@@ -58,7 +59,7 @@ fn step(c: &mut Criterion) {
         b.iter(|| {
             let mut normalizer = LossNormalizer { value: 100.0, momentum: 0.9 };
             let seed = StepSeed { seed: 0, step: 0 };
-            gradients(&trained, vec![sample(&config)], &mut normalizer, seed, &plan, &device)
+            gradients(&trained, vec![sample(&config)], &mut normalizer, seed, &plan, &device, &Fleet::default())
         });
     });
     group.finish();

@@ -229,7 +229,7 @@ impl Asked {
 /// Numbers of clips to look at, of a window of `most`: the largest allowed, and each half as large as the one before.
 fn launches(allowed: &RangeInclusive<usize>, most: usize) -> impl Iterator<Item = usize> {
     let (least, largest) = (*allowed.start().max(&1), *allowed.end());
-    let first = largest.min(most.max(least)).max(1);
+    let first = largest.min(most).max(1);
     std::iter::successors(Some(first), move |clips| (clips / 2 >= least && clips / 2 > 0).then_some(clips / 2))
 }
 
