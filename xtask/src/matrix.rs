@@ -104,7 +104,7 @@ fn build(backends: &[&str], release: bool) -> Result<PathBuf, String> {
         return Err(format!("cannot be built here: {}", reason(&said)));
     }
     let artifacts = out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let program = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from)).last();
+    let program = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from)).next_back();
     program.ok_or_else(|| "cargo does not say where the program is".into())
 }
 
