@@ -180,7 +180,7 @@ impl Work<'_> {
         let Some(sight) = self.detector.sight() else {
             let mut found = self.detector.in_file(path, |_, _| {})?;
             found.retain(|detection| self.thresholds.pass(detection));
-            let fps = Video::open(path).ok().map(|video| video.info().fps);
+            let fps = Video::open_with(path, &self.detector.open_options()).ok().map(|video| video.info().fps);
             return Ok(Some(Looked { video: VideoResult { name, fps, found }, journal: None }));
         };
         let video = Video::open_with(path, &self.detector.open_options())?;
