@@ -212,17 +212,25 @@ fn an_ego4d_preset_pads_its_windows_and_counts_recall() {
     assert!(values.len() == 5 && values.iter().all(|row| row[0].as_f64() <= row[1].as_f64()), "{recall}");
 }
 
-#[test]
-fn adapters_beside_the_backbone_and_snippets_train_too() {
+/// Videos and labels of THUMOS-14, as they are.
+fn thumos() -> World {
     let world = World::new("data/thumos-14/raw_data/video", "", ["training", "validation"]);
     let labels = "data/thumos-14/annotations/thumos_14_anno.json";
     Annotations::new(world.videos.clone()).unwrap().save(world.path(labels)).unwrap();
-    let result = world.train("thumos_ladder_s", &["window.size=64", "adapter.blocks=[1]"]);
+    world
+}
+
+#[test]
+fn adapters_beside_the_backbone_train_too() {
+    let result = thumos().train("thumos_ladder_s", &["window.size=64", "adapter.blocks=[1]"]);
     is_a_result(&result, &[0.3, 0.4, 0.5, 0.6, 0.7]);
-    std::fs::remove_dir_all(world.folder.path().join("run")).unwrap();
+}
+
+#[test]
+fn snippets_and_a_backbone_that_learns_train_too() {
     let snippets =
         ["window.size=8", "window.representation=snippets", "detector.regression-ranges=[[0, 4], [4, 10000]]"];
-    is_a_result(&world.train("thumos_full_s", &snippets), &[0.3, 0.4, 0.5, 0.6, 0.7]);
+    is_a_result(&thumos().train("thumos_full_s", &snippets), &[0.3, 0.4, 0.5, 0.6, 0.7]);
 }
 
 /// The command on what is no run file at all.
