@@ -147,14 +147,14 @@ fn what_was_found_is_a_draft_of_labels_in_other_programs() {
     for (format, file, kind) in [
         ("csv", "found/test-001.csv", "csv"),
         ("vtt", "found/test-001.vtt", "vtt"),
-        ("labelstudio", "found/test-001.json", "label-studio"),
+        ("labelstudio", "found/test-001.json", "labelstudio"),
     ] {
         trained.good(&["detect", "run", video, "--format", format, "--out", "found", "--min-score", "0", "--force"]);
         let labels = format!("{kind}.labels.json");
         let videos = trained.path("run/data/videos");
         let (videos, fps) = (videos.to_str().unwrap(), ["--fps", "25"]);
         let mut import = vec!["data", "import", kind, file, "--videos", videos, "--out", &labels, "--subset", "test"];
-        if kind == "label-studio" {
+        if kind == "labelstudio" {
             import.extend(fps);
         }
         trained.good(&import);
