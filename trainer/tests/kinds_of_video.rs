@@ -118,7 +118,7 @@ fn how_much_damage_is_borne_stands_in_the_run_file() {
     let run = std::fs::read_to_string(folder.path().join("run.toml")).unwrap();
     let with = |line: &str| run.replace("crop = 48\n", &format!("crop = 48\n{line}\n"));
     for (line, said) in [
-        ("damage-limit = 101", "data.damage-limit is 101; it must be a number from 0 to 100, 0 to 100"),
+        ("damage-limit = 101", "data.damage-limit is 101; it must be a number from 0 to 100"),
         ("fps = 0", "data.fps is 0; it must be a number above 0"),
     ] {
         std::fs::write(folder.path().join("run.toml"), with(line)).unwrap();
