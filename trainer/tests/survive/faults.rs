@@ -50,10 +50,12 @@ fn a_signal_at_any_moment_saves_and_says_how_to_go_on() {
     for round in 0..4 {
         let (name, mut resume) = (format!("run-{round}"), "--force");
         for signal in ["TERM", "INT", "TERM"] {
+            let record = place.out(&name).join("progress.json");
+            // That of an earlier process would be taken for this one's.
+            std::fs::remove_file(&record).ok();
             let mut started = place.start(place.train(&name, &[resume]));
-            let out = place.out(&name);
-            // From then on signals are caught.
-            started.until(|| out.join("progress.json").exists());
+            // When it is there, signals are caught.
+            started.until(|| record.exists());
             let until = Instant::now() + took.mul_f64(rng.uniform(0.0, 0.4));
             started.until(|| Instant::now() >= until);
             if started.is_over() {
