@@ -108,6 +108,21 @@ pub(crate) struct Yuv<'a> {
     pub(crate) rows_per_chroma: usize,
 }
 
+impl<'a> Yuv<'a> {
+    /// A frame whose planes lie one after another. `shared` is how many columns and rows share a sample of chroma; none
+    /// without chroma.
+    pub(crate) fn planar(samples: &'a [u8], (width, height): (usize, usize), shared: Option<(usize, usize)>) -> Self {
+        let (columns_per_chroma, rows_per_chroma) = shared.unwrap_or((1, 1));
+        let (chroma_width, chroma_height) = match shared {
+            Some((columns, rows)) => (width.div_ceil(columns), height.div_ceil(rows)),
+            None => (0, 0),
+        };
+        let (y, chroma) = samples.split_at(width * height);
+        let (u, v) = chroma.split_at(chroma_width * chroma_height);
+        Self { width, height, y, u, v, chroma_width, chroma_height, columns_per_chroma, rows_per_chroma }
+    }
+}
+
 /// A factor, once for each pixel of a block: the compiler then sees a product of 16-bit vectors, for which there is
 /// an instruction; with a single number it widens to 32 bits and takes three times as long.
 type Factor = [i16; BLOCK];

@@ -133,22 +133,7 @@ impl Converter {
         } else {
             frame
         };
-        let (columns, rows) = shared.unwrap_or((1, 1));
-        let (chroma_width, chroma_height) =
-            if shared.is_some() { (width.div_ceil(columns), height.div_ceil(rows)) } else { (0, 0) };
-        let (y, chroma) = samples.split_at(width * height);
-        let (u, v) = chroma.split_at(chroma_width * chroma_height);
-        let yuv = Yuv {
-            width,
-            height,
-            y,
-            u,
-            v,
-            chroma_width,
-            chroma_height,
-            columns_per_chroma: columns,
-            rows_per_chroma: rows,
-        };
+        let yuv = Yuv::planar(samples, self.size, *shared);
         self.to_rgb.convert(&yuv, &mut rgb);
         Picture { width, height, rgb }
     }

@@ -56,24 +56,7 @@ impl<R: BufRead> Y4m<R> {
             read => read?,
         }
         let Header { width, height, shared, .. } = self.header;
-        let (columns, rows) = shared.unwrap_or((1, 1));
-        let (chroma_width, chroma_height) = match shared {
-            Some(_) => (width.div_ceil(columns), height.div_ceil(rows)),
-            None => (0, 0),
-        };
-        let (y, chroma) = self.planes.split_at(width * height);
-        let (u, v) = chroma.split_at(chroma_width * chroma_height);
-        let yuv = Yuv {
-            width,
-            height,
-            y,
-            u,
-            v,
-            chroma_width,
-            chroma_height,
-            columns_per_chroma: columns,
-            rows_per_chroma: rows,
-        };
+        let yuv = Yuv::planar(&self.planes, (width, height), shared);
         self.to_rgb.convert(&yuv, &mut picture.rgb);
         (picture.width, picture.height) = (width, height);
         Ok(true)
