@@ -132,10 +132,13 @@ impl PatchEmbed {
         assert!(h > 0 && w > 0, "a frame of {width}x{height} holds no patch of {p}x{p}");
         assert_shape!(frames, [n, 3, t * tubelet, height, width]);
 
+        // First time, then space: tensors of ndarray have six dimensions at most.
         frames
             .slice([0..n, 0..3, 0..t * tubelet, 0..h * p, 0..w * p])
-            .reshape([n, 3, t, tubelet, h, p, w, p])
-            .permute([0, 2, 4, 6, 1, 3, 5, 7]) // [n, t, h, w, 3, tubelet, p, p]
+            .reshape([n, 3, t, tubelet, h * p, w * p])
+            .permute([0, 2, 1, 3, 4, 5]) // [n, t, 3, tubelet, h*p, w*p]
+            .reshape([n * t, 3 * tubelet, h, p, w, p])
+            .permute([0, 2, 4, 1, 3, 5]) // [n*t, h, w, 3*tubelet, p, p]
             .reshape([n, t * h * w, 3 * tubelet * p * p])
     }
 }

@@ -39,6 +39,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use fixture::read_json;
+pub use score::Parts;
 use score::Score;
 pub use unusable::Unusable;
 
@@ -55,6 +56,8 @@ pub struct Verdict {
     pub passed: bool,
     /// Whether it was checked to its end.
     pub finished: bool,
+    /// Its largest errors by what they follow from.
+    pub parts: Parts,
     /// Where the largest error is and how much was compared, or why nothing was.
     pub note: String,
 }

@@ -1,7 +1,31 @@
 //! The largest error so far, in units of what is tolerated.
 
+use serde::Serialize;
+
 use super::Verdict;
 use super::unusable::Unusable;
+
+/// The largest errors of a whole model's fixture by what they follow from, in units of what is tolerated.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Parts {
+    /// Stages, predictions, losses at the start; everything, in fixtures of other kinds.
+    pub forward: f64,
+    /// Gradients at the start.
+    pub gradient: f64,
+    /// What follows from a step along them.
+    pub later: f64,
+}
+
+impl Parts {
+    fn of(&mut self, what: &str) -> &mut f64 {
+        let later = what.strip_prefix("loss/").unwrap_or(what);
+        match later.strip_prefix("step").filter(|rest| !rest.starts_with('1')) {
+            Some(_) => &mut self.later,
+            None if what.starts_with("grad") => &mut self.gradient,
+            None => &mut self.forward,
+        }
+    }
+}
 
 /// What was compared, and how it came out.
 #[derive(Debug, Default)]
@@ -9,6 +33,7 @@ pub(super) struct Score {
     compared: usize,
     /// The largest ratio and where.
     worst: Option<(f64, String)>,
+    parts: Parts,
     failed: usize,
 }
 
@@ -49,6 +74,8 @@ impl Score {
     fn note(&mut self, what: &str, ratio: f64) {
         self.compared += 1;
         self.failed += usize::from(ratio > 1.0);
+        let part = self.parts.of(what);
+        *part = part.max(ratio);
         if self.worst.as_ref().is_none_or(|(worst, _)| ratio > *worst) {
             self.worst = Some((ratio, what.to_owned()));
         }
@@ -67,7 +94,7 @@ impl Score {
         };
         let passed = done.is_ok() && self.failed == 0 && self.compared > 0;
         let worst_ratio = self.worst.map(|(ratio, _)| ratio.min(f64::MAX));
-        Verdict { name: name.to_owned(), kind, worst_ratio, passed, finished: done.is_ok(), note }
+        Verdict { name: name.to_owned(), kind, worst_ratio, passed, finished: done.is_ok(), parts: self.parts, note }
     }
 }
 
@@ -86,6 +113,19 @@ mod tests {
         assert!(verdict(|score| score.compare("x", &[1.0, 2.0], &[1.0, 2.1], 0.2)).passed);
         let failed = verdict(|score| score.compare("x", &[1.0, 2.0], &[1.0, 2.1], 0.05));
         assert!(!failed.passed && (failed.worst_ratio.unwrap() - 2.0).abs() < 1e-9, "{failed:?}");
+    }
+
+    #[test]
+    fn errors_are_told_apart_by_what_they_follow_from() {
+        let parts = verdict(|score| {
+            for (name, error) in [("stage/a", 0.1), ("grad/b", 0.2), ("loss/step2.cost", 0.3), ("step3/c", 0.4)] {
+                score.compare(name, &[1.0 + error], &[1.0], 1.0);
+            }
+            score.compare("loss/step1.cost", &[1.05], &[1.0], 1.0);
+        })
+        .parts;
+        let rounded = [parts.forward, parts.gradient, parts.later].map(|part| (part * 100.0).round());
+        assert_eq!(rounded, [10.0, 20.0, 40.0]);
     }
 
     #[test]
