@@ -52,11 +52,11 @@ fn programs(ffprobe: &str, ffmpeg: &str) -> Programs {
 }
 
 impl Programs {
-    /// What goes wrong with reading everything, within some seconds.
+    /// What goes wrong with reading everything. None of these programs ends by itself, so a busy machine is given time.
     fn problem(&self) -> Problem {
         let start = Instant::now();
         let read = Video::open_with(&self.file, &self.options).and_then(|video| read_all(&video));
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
         read.unwrap_err().problem
     }
 
@@ -151,10 +151,11 @@ fn a_program_that_hangs_is_stopped_even_if_its_children_hold_the_pipe() {
 
 #[test]
 fn a_program_that_gives_all_frames_and_does_not_end_is_not_waited_for() {
-    let given = programs(PROBE, &format!("{FRAMES}\nexec sleep 60"));
+    let mut given = programs(PROBE, &format!("{FRAMES}\nexec sleep 60"));
+    given.options.ffmpeg.deadline = Duration::from_secs(120);
     let start = Instant::now();
     read_all(&Video::open_with(&given.file, &given.options).unwrap()).unwrap();
-    assert!(start.elapsed() < Duration::from_millis(650));
+    assert!(start.elapsed() < Duration::from_secs(40));
 }
 
 #[test]

@@ -65,6 +65,11 @@ impl Thresholds {
         Ok(thresholds)
     }
 
+    /// Whether no class is told whatever its scores.
+    pub fn are_above_zero(&self) -> bool {
+        self.all > 0.0 && self.of_class.iter().flatten().all(|least| *least > 0.0)
+    }
+
     /// Whether a detection is told.
     pub fn pass(&self, detection: &Detection) -> bool {
         detection.score >= self.of_class.get(detection.label).copied().flatten().unwrap_or(self.all)

@@ -21,7 +21,13 @@ pub struct Settling {
 
 impl Settling {
     /// Nothing yet.
-    pub fn new(suppression: Suppression, thresholds: Thresholds) -> Self {
+    ///
+    /// `max-segments` of a run is made for videos as long as those it is scored on, and would cut the results of a day to the
+    /// best few. Where there is a least score, that alone decides.
+    pub fn new(mut suppression: Suppression, thresholds: Thresholds) -> Self {
+        if thresholds.are_above_zero() {
+            suppression.max_segments = usize::MAX;
+        }
         Self { suppression, thresholds, pending: Vec::new(), waited: 0 }
     }
 
@@ -113,6 +119,19 @@ mod tests {
             all.retain(|detection| thresholds.pass(detection));
             assert_eq!(settling.rest(), all, "seed {seed}");
         }
+    }
+
+    #[test]
+    fn a_long_recording_is_not_cut_to_the_best_few_where_there_is_a_least_score() {
+        let far_apart =
+            |n: usize| Detection { start: n as f64 * 10.0, end: n as f64 * 10.0 + 1.0, label: 0, score: 0.5 };
+        let few = Suppression { max_segments: 200, ..Suppression::thumos() };
+        let found = |least: f64| {
+            let mut settling = Settling::new(few.clone(), Thresholds::new(least));
+            settling.add((0..1000).map(far_apart));
+            settling.rest().len()
+        };
+        assert_eq!((found(0.1), found(0.0)), (1000, 200));
     }
 
     #[test]
