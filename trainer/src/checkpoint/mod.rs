@@ -223,8 +223,40 @@ impl Checkpoints {
             remove(&fresh)?;
             return Err(error);
         }
-        let latest = self.root.join(LATEST);
-        adatad_data::atomic::write(&latest, |out| writeln!(out, "{name}")).map_err(|error| failed(&latest, error))
+        self.point_to(&name)
+    }
+
+    /// Finishes what a process may have left when it died: `latest` names another checkpoint than the newest, or one is
+    /// half written.
+    ///
+    /// # Errors
+    ///
+    /// The operating system refused.
+    pub fn finish(&self, newest: &Found) -> Result<(), CheckpointError> {
+        for entry in
+            std::fs::read_dir(&self.root).map_err(|source| CheckpointError::Io { path: self.root.clone(), source })?
+        {
+            let path = entry.map_err(|source| CheckpointError::Io { path: self.root.clone(), source })?.path();
+            if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+                remove(&path)?;
+            }
+        }
+        let name = newest.folder.file_name().unwrap_or_default().to_string_lossy();
+        match std::fs::read_to_string(self.root.join(LATEST)) {
+            Ok(latest) if latest.trim() == name => Ok(()),
+            _ => self.point_to(&name),
+        }
+    }
+
+    /// Names the newest checkpoint, for people and other programs: here the folders themselves decide.
+    fn point_to(&self, name: &str) -> Result<(), CheckpointError> {
+        let path = self.root.join(LATEST);
+        adatad_data::atomic::write(&path, |out| writeln!(out, "{name}")).map_err(|source| CheckpointError::Write {
+            needed: name.len() as u64,
+            free: disk::free(&path),
+            path,
+            source,
+        })
     }
 
     fn remove_old(&self) -> Result<(), CheckpointError> {

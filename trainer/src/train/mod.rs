@@ -183,6 +183,10 @@ impl Training<'_> {
             observer.note(&format!("not used: {rejected}"));
         }
         observer.note(&format!("going on from {}", found.folder.display()));
+        // What went on is whole; that the folder cannot be put in order is no reason to lose the run.
+        if let Err(error) = checkpoints.finish(&found) {
+            observer.note(&error.to_string());
+        }
         let folder = found.folder.clone();
         if found.progress.frozen != self.frozen {
             let reason = "the file of the frozen weights has another content than when the run began".to_owned();
