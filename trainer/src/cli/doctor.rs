@@ -21,7 +21,11 @@ pub(crate) struct Doctor {
 
 impl Doctor {
     pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
-        let devices: Vec<_> = DeviceName::value_variants().iter().map(|device| device.name()).collect();
+        let devices: Vec<_> = DeviceName::value_variants()
+            .iter()
+            .filter(|device| device.built().is_some())
+            .map(|device| device.name())
+            .collect();
         let processor = processor();
         let (free_memory, free_disk) = (memory::free(), disk::free(Path::new(".")));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
