@@ -1,7 +1,7 @@
 //! Run files: what is trained on what, and how. Strict TOML, no inheritance; every key is in the file.
 //!
 //! A file is read in three steps: its keys and types ([`file`]), the range of every value by itself ([`keys`], which is also
-//! what `config schema` prints), and what does not go together ([`check`]).
+//! what `config schema` prints), and what does not go together (`check`).
 
 mod check;
 mod error;
