@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use adatad_data::annotation::{AnnotationError, Annotations, VideoEntry};
 use adatad_data::classes::{ClassError, ClassList, ListFault};
 use adatad_data::features::Standard;
-use adatad_data::frames::VideoFile;
+use adatad_data::frames::{StoreReport, VideoFile};
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::{
     Grid, Padding, Resize, Sliding, SlidingConfig, Timeline, Truncation, TruncationConfig, Truth, TruthRule, Whole,
@@ -298,6 +298,11 @@ impl Dataset {
     /// What is counted when it is scored.
     pub fn counting(&self) -> &Counting {
         &self.counting
+    }
+
+    /// What reading its videos did so far; nothing of features.
+    pub fn reading(&self) -> Option<StoreReport> {
+        self.source.report()
     }
 
     /// The grid windows lie on.

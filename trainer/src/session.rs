@@ -11,6 +11,7 @@ use adatad_backbone::weights::VitWeights;
 use adatad_data::annotation::{AnnotationError, Annotations};
 use adatad_data::classes::{ClassError, ClassList};
 use adatad_data::features::StandardError;
+use adatad_data::frames::StoreReport;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::synth::{self, SynthError};
 use adatad_detector::metrics::MeanAveragePrecision;
@@ -377,7 +378,7 @@ impl Session<'_> {
 
         let config = self.config.to_toml();
         let usage = Usage::since(self.begun);
-        let facts = [
+        let mut facts = vec![
             ("Average mAP", format!("{:.1} %", 100.0 * evaluated.map.average)),
             ("Seed", self.config.seed.to_string()),
             ("Device", self.device_name.to_owned()),
@@ -387,6 +388,11 @@ impl Session<'_> {
             ("Peak memory", format!("{} MiB", usage.peak_mib)),
             ("Configuration", blake3::hash(config.as_bytes()).to_hex()[..16].to_owned()),
         ];
+        if let Some(reading) = data.reading() {
+            let StoreReport { damaged, filled, .. } = reading;
+            facts
+                .push(("Damaged frames", format!("{damaged} in the test videos, {filled} replaced by the one before")));
+        }
         let names = data.videos().iter().map(|entry| entry.name.as_str());
         // Features show nothing that a person would recognise.
         let pictures = self.config.input.videos().map(|_| paths(self.config, self.root, names));
