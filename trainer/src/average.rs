@@ -22,6 +22,11 @@ impl WeightAverage {
         Self { decay, weights: learning_weights(model) }
     }
 
+    /// How many numbers learn.
+    pub fn numbers(&self) -> usize {
+        self.weights.values().map(|tensor| tensor.dims()[0]).sum()
+    }
+
     /// Takes in the weights after a step: `decay * average + (1 - decay) * weights`.
     ///
     /// Differs from OpenTAD, which averages frozen weights and buffers too.

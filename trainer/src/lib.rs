@@ -12,6 +12,7 @@ pub mod config;
 pub mod convert;
 pub mod dataset;
 pub mod detect;
+pub mod digest;
 pub mod disk;
 pub mod evaluate;
 pub mod fault;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::config::{Input, RunConfig};
 use crate::plan::{Plan, Shown};
 use crate::step::StepPlan;
+use crate::train::AHEAD;
 
 /// Bytes of a number.
 const F32: u64 = 4;
@@ -21,8 +22,6 @@ const GRAPH: u64 = 200;
 /// Memory that an allocator holds beyond what it was asked for, and small things that nobody counts: so many bytes, and
 /// so many parts of a hundred of what a step uses. Measured (mimalloc; S at 96 and 768 frames, plans small and large).
 const SLACK: (u64, u64) = (48 << 20, 7);
-/// Windows that wait for their step while another is running.
-const AHEAD: u64 = 2;
 
 /// Where the memory of a training step goes, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -189,7 +188,7 @@ impl<'a> Shape<'a> {
         let pixels = (3 * self.shown.frames * self.shown.pixels * self.shown.pixels) as u64;
         let graph = GRAPH * (self.steps * self.detector.width()) as u64 * F32;
         // The graph is gone before the backbone's backward pass begins.
-        let (input, kept) = ((windows + AHEAD) * pixels, windows * need.kept);
+        let (input, kept) = ((windows + AHEAD as u64) * pixels, windows * need.kept);
         let working = windows * need.working.max(graph);
         let working = working + SLACK.0 + (state.trained_state + kept + working) * SLACK.1 / 100;
         let total = state.weights + state.trained_state + input + kept + working;

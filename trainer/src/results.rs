@@ -17,9 +17,12 @@ pub fn activitynet<'a>(videos: impl Iterator<Item = (&'a str, &'a [Detection])>,
     json!({"version": concat!("adatad ", env!("CARGO_PKG_VERSION")), "results": results})
 }
 
-/// `video,label,start,end,score`, times in seconds.
+/// First line of [`csv`].
+pub const CSV_HEAD: &str = "video,label,start,end,score";
+
+/// A row for each detection under [`CSV_HEAD`], times in seconds.
 pub fn csv<'a>(videos: impl Iterator<Item = (&'a str, &'a [Detection])>, classes: &ClassList) -> String {
-    let mut text = String::from("video,label,start,end,score\n");
+    let mut text = format!("{CSV_HEAD}\n");
     for (name, detections) in videos {
         for d in detections {
             let label = classes.label(d.label).unwrap_or_default();

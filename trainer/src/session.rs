@@ -23,6 +23,7 @@ use crate::checkpoint::{self, Best, CheckpointError};
 use crate::config::{Input, RunConfig, VideoInput};
 use crate::dataset::{self, ClassesError, Dataset, DatasetError, Subset};
 use crate::detect::{self, DetectError, Detector};
+use crate::digest::{self, Unreadable};
 use crate::evaluate::{Evaluated, evaluate};
 use crate::fault::Fault;
 use crate::folder::{FolderError, RunFolder};
@@ -290,7 +291,7 @@ impl Session<'_> {
             false => Vit::init(backbone, random, device),
         };
         pretrained.load(&mut vit, backbone, &given.allow_missing)?;
-        let digest = digest(&path).map_err(|source| CheckpointError::Io { path, source })?;
+        let digest = digest::of(&[path]).map_err(|Unreadable { path, source }| CheckpointError::Io { path, source })?;
         Ok((AdaTad::around(vit, &config, random, device), Some(digest)))
     }
 
@@ -411,9 +412,7 @@ impl Session<'_> {
         self.write_events();
         Ok(())
     }
-}
 
-impl Session<'_> {
     /// The log once more as TensorBoard reads it. Nothing else depends on that file, so it ends no run.
     fn write_events(&self) {
         let path = self.folder.events();
@@ -426,21 +425,6 @@ impl Session<'_> {
             self.observer.note(&format!("{}: {error}", path.display()));
         }
     }
-}
-
-/// BLAKE3 of a file, or of the files of a folder by name.
-fn digest(path: &Path) -> std::io::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    let mut files = vec![path.to_path_buf()];
-    if path.is_dir() {
-        files = std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-        files.retain(|path| path.is_file());
-        files.sort();
-    }
-    for file in files {
-        hasher.update_reader(std::fs::File::open(file)?)?;
-    }
-    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Scores as the `map` object of `--json`.

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod tiny;
+
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ use burn::tensor::Device;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use tiny::TINY;
+
 /// A run that has learned little, and videos of a minute and less that it has not seen.
 struct Trained {
     folder: TempDir,
@@ -31,14 +35,9 @@ impl Trained {
             "data.synth.validation=1",
             "data.synth.test=2",
             "data.synth.seconds=[20, 30]",
-            "window.size=64",
-            "backbone.width=16",
-            "backbone.mlp=32",
-            "detector.channels=16",
-            "detector.regression-ranges=[[0, 4], [4, 8], [8, 10000]]",
             "schedule.epochs=3",
         ];
-        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        let sets = TINY.iter().chain(&sets).flat_map(|set| ["--set", set]);
         let arguments: Vec<&str> = ["train", "--out", "run"].into_iter().chain(sets).collect();
         let trained = Self { folder };
         trained.good(&arguments);

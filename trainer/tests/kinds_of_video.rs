@@ -2,23 +2,17 @@
 
 #![cfg(test)]
 
+mod command_line;
+mod tiny;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use adatad_data::video::Video;
 
-fn adatad(arguments: &[&str], folder: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_adatad")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-#[track_caller]
-fn ends(code: i32, arguments: &[&str], folder: &Path) -> (String, String) {
-    let output = adatad(arguments, folder);
-    let [out, said] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert_eq!(output.status.code(), Some(code), "{out}{said}");
-    (out, said)
-}
+use command_line::{adatad, ends};
+use tiny::TINY;
 
 /// A run of a few steps on three short videos of the folder `data`, whose files `change` replaces.
 fn data(folder: &Path, change: impl Fn(&Path)) {
@@ -43,17 +37,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// From the labels to segments of each of the videos.
 fn works(folder: &Path) {
     ends(0, &["data", "check", "run.toml"], folder);
-    let sets = [
-        "window.size=64",
-        "backbone.width=16",
-        "backbone.mlp=32",
-        "detector.channels=16",
-        "detector.regression-ranges=[[0, 4], [4, 8], [8, 10000]]",
-        "schedule.epochs=1",
-        "schedule.windows-per-video=2",
-    ];
+    let sets = ["schedule.epochs=1", "schedule.windows-per-video=2"];
     let mut train = vec!["train", "run.toml", "--out", "out"];
-    sets.iter().for_each(|set| train.extend(["--set", set]));
+    TINY.iter().chain(&sets).for_each(|set| train.extend(["--set", set]));
     ends(0, &train, folder);
     let first = files(folder).remove(0);
     let name = first.file_stem().unwrap().to_string_lossy().into_owned();

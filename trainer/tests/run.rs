@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod tiny;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -15,6 +17,8 @@ use adatad_detector::DetectorConfig;
 use adatad_detector::tridet::TriDetConfig;
 use burn::tensor::Device;
 
+use tiny::TINY;
+
 /// A model of a few thousand weights on three videos of some seconds.
 fn tiny() -> RunConfig {
     let sets = [
@@ -22,15 +26,11 @@ fn tiny() -> RunConfig {
         "data.synth.validation=0",
         "data.synth.test=1",
         "data.synth.seconds=[10, 12]",
-        "window.size=64",
-        "backbone.width=16",
-        "backbone.mlp=32",
-        "detector.channels=16",
-        "detector.regression-ranges=[[0, 4], [4, 8], [8, 10000]]",
         "schedule.epochs=3",
         "schedule.windows-per-video=2",
     ];
-    RunConfig::demonstration(&sets.map(str::to_owned)).unwrap()
+    let sets: Vec<String> = TINY.into_iter().chain(sets).map(str::to_owned).collect();
+    RunConfig::demonstration(&sets).unwrap()
 }
 
 /// Watches in silence; asks to stop after a step.

@@ -4,6 +4,8 @@
 
 #![cfg(test)]
 
+mod tiny;
+
 use adatad::config::RunConfig;
 use adatad::fleet::Fleet;
 use adatad::model::AdaTad;
@@ -14,19 +16,14 @@ use adatad_data::random::{Rng, Stream};
 use adatad_data::window::{FramePlan, Timing, Truth, Window};
 use burn::tensor::Device;
 
+use tiny::TINY;
+
 const STEPS: usize = 64;
 const STRIDE: usize = 4;
 const PIXELS: usize = 48;
 
 fn config() -> RunConfig {
-    let sets = [
-        "window.size=64",
-        "backbone.width=16",
-        "backbone.mlp=32",
-        "detector.channels=16",
-        "detector.regression-ranges=[[0, 4], [4, 8], [8, 10000]]",
-    ];
-    RunConfig::demonstration(&sets.map(str::to_owned)).unwrap()
+    RunConfig::demonstration(&TINY.map(str::to_owned)).unwrap()
 }
 
 fn sample(index: usize) -> Sample {

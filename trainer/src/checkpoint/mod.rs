@@ -138,14 +138,13 @@ impl Checkpoints {
         let average = state.average.weights.iter().map(|(path, tensor)| (path.clone(), tensor.clone()));
         let weights = || tensors::encode(learning_weights(state.model).into_iter());
         let numbers = || serde_json::to_vec_pretty(progress).map_err(|error| error.to_string());
-        let learning: usize = state.average.weights.values().map(|tensor| tensor.dims()[0]).sum();
         let files: [(&str, Content<'_>); 4] = [
             (WEIGHTS, Box::new(weights)),
             (AVERAGE, Box::new(|| tensors::encode(average))),
             (MOMENTS, Box::new(|| tensors::encode(moments))),
             (STATE, Box::new(numbers)),
         ];
-        self.put(progress.step, Self::bytes(learning), files)?;
+        self.put(progress.step, Self::bytes(state.average.numbers()), files)?;
         self.remove_old()
     }
 
@@ -233,10 +232,9 @@ impl Checkpoints {
     ///
     /// The operating system refused.
     pub fn finish(&self, newest: &Found) -> Result<(), CheckpointError> {
-        for entry in
-            std::fs::read_dir(&self.root).map_err(|source| CheckpointError::Io { path: self.root.clone(), source })?
-        {
-            let path = entry.map_err(|source| CheckpointError::Io { path: self.root.clone(), source })?.path();
+        let io = |source| CheckpointError::Io { path: self.root.clone(), source };
+        for entry in std::fs::read_dir(&self.root).map_err(io)? {
+            let path = entry.map_err(io)?.path();
             if path.extension().is_some_and(|extension| extension == UNFINISHED) {
                 remove(&path)?;
             }

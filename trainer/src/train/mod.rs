@@ -38,8 +38,8 @@ use guard::Guard;
 use log::Log;
 use plan::{Job, Plan, Unready};
 
-/// Windows that wait for their step or are being made ready.
-const AHEAD: usize = 2;
+/// Windows that wait for their step or are being made ready; plans count their memory.
+pub(crate) const AHEAD: usize = 2;
 
 /// Time after which a checkpoint is written within an epoch.
 const SAVE_AFTER: Duration = Duration::from_secs(600);
@@ -199,7 +199,7 @@ impl Training<'_> {
 
     /// Refuses to begin what the disk has no room for: three checkpoints and two files of weights.
     fn check_disk(&self, live: &Live) -> Result<(), DiskFull> {
-        let learning: usize = live.average.weights.values().map(|tensor| tensor.dims()[0]).sum();
+        let learning = live.average.numbers();
         let all = live.model.as_ref().map_or(0, |model| model.parameters().total);
         let needed = 3 * Checkpoints::bytes(learning) + 4 * (all + learning) as u64;
         match disk::free(self.folder.root()) {
@@ -239,15 +239,14 @@ impl Run<'_> {
     fn all(&mut self, live: &mut Live) -> Result<bool, TrainError> {
         let plan = self.plan;
         // A process that died while evaluating has saved before that: what is due is done again.
-        if self.is_due(live.progress.step) && live.progress.step > 0 && !self.validate(live)? {
+        if self.is_due(live.progress.step) && !self.validate(live)? {
             return Ok(false);
         }
         thread::scope(|scope| {
             let jobs = (self.first..plan.steps()).flat_map(|step| plan.jobs(step));
             let threads = thread::available_parallelism().map_or(1, usize::from);
-            let depth = AHEAD.max(plan.batch);
             let mut windows =
-                Ahead::new(scope, threads, depth, jobs, |job: &Job| plan.sample(job)).map_err(TrainError::Thread)?;
+                Ahead::new(scope, threads, AHEAD, jobs, |job: &Job| plan.sample(job)).map_err(TrainError::Thread)?;
             while live.progress.step < plan.steps() {
                 self.step(live, &mut windows)?;
                 if !self.after_step(live)? {

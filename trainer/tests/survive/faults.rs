@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::process::{Ended, Place, assert_same, content};
 use super::small::{npy, tiny, write_data};
+use super::tiny::TINY;
 
 fn place(sets: &[&str]) -> Place {
     Place::new(&tiny(&[&["schedule.evaluate-every=2"], sets].concat()), write_data)
@@ -291,15 +292,11 @@ fn with_a_video_that_vanishes(limit: &str) -> (Result<Outcome, SessionError>, St
         "data.synth.test=1",
         "data.synth.seconds=[10, 12]",
         "data.cache-mib=0",
-        "window.size=64",
-        "backbone.width=16",
-        "backbone.mlp=32",
-        "detector.channels=16",
-        "detector.regression-ranges=[[0, 4], [4, 8], [8, 10000]]",
         "schedule.epochs=4",
         limit,
     ];
-    let config = RunConfig::demonstration(&sets.map(str::to_owned)).unwrap();
+    let sets: Vec<String> = TINY.into_iter().chain(sets).map(str::to_owned).collect();
+    let config = RunConfig::demonstration(&sets).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path();
     let stop = AtomicBool::new(false);

@@ -8,3 +8,5 @@ mod kill;
 mod process;
 #[path = "../small/mod.rs"]
 mod small;
+#[path = "../tiny/mod.rs"]
+mod tiny;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adatad::results::CSV_HEAD;
 use adatad::stream::{Feed, Seen, Settling};
 use adatad_data::video::live::{Follow, LiveVideo};
 use adatad_detector::segment::Detection;
@@ -64,7 +65,7 @@ struct Teller<'a> {
 impl Teller<'_> {
     fn head(&self) {
         match self.work.format {
-            Format::Csv => say("video,label,start,end,score"),
+            Format::Csv => say(CSV_HEAD),
             Format::Vtt => say("WEBVTT"),
             Format::Text | Format::Json | Format::Labelstudio => {}
         }

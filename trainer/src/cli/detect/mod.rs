@@ -6,17 +6,16 @@ mod shard;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use adatad::detect::Detector;
+use adatad::digest;
 use adatad::folder::RunFolder;
 use adatad::journal::{Journal, Subject};
 use adatad::observe::{Observer, Stage};
 use adatad::stream::{Feed, Seen, Settling};
 use adatad::thresholds::Thresholds;
 use adatad_data::video::Video;
-use adatad_detector::segment::Detection;
 use anyhow::{Context, bail};
 use serde_json::json;
 
@@ -95,9 +94,10 @@ impl Detect {
         if let Some(out) = &self.out {
             std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
         }
-        let model = match (&self.out, self.resume) {
-            (Some(_), _) => digest(&folder)?,
-            (None, _) => String::new(),
+        // Journals say with which model windows were looked at.
+        let model = match &self.out {
+            Some(_) => digest::of(&[folder.config(), folder.classes(), folder.weights()])?,
+            None => String::new(),
         };
         let progress = Progress::new();
         let mut found = Vec::with_capacity(videos.len());
@@ -180,7 +180,10 @@ impl Work<'_> {
         let Some(sight) = self.detector.sight() else {
             let mut found = self.detector.in_file(path, |_, _| {})?;
             found.retain(|detection| self.thresholds.pass(detection));
-            let fps = Video::open_with(path, &self.detector.open_options()).ok().map(|video| video.info().fps);
+            // Only where it is told is a file opened for it once more.
+            let fps = (self.format == Format::Labelstudio)
+                .then(|| Video::open_with(path, &self.detector.open_options()).ok().map(|video| video.info().fps));
+            let fps = fps.flatten();
             return Ok(Some(Looked { video: VideoResult { name, fps, found }, journal: None }));
         };
         let video = Video::open_with(path, &self.detector.open_options())?;
@@ -215,23 +218,10 @@ impl Work<'_> {
         })?;
         failed.context("the journal of windows cannot be written")?;
         let Seen { frames: Some(_), report, .. } = seen else { return Ok(None) };
-        if self.stop.flag.load(Ordering::Relaxed) && windows < total {
-            return Ok(None);
-        }
         if report.damaged > 0 {
             super::tell(&format!("{}: {} of its frames are damaged", path.display(), report.damaged));
         }
-        let found: Vec<Detection> = settling.rest();
+        let found = settling.rest();
         Ok(Some(Looked { video: VideoResult { name, fps: Some(video.info().fps), found }, journal }))
     }
-}
-
-/// BLAKE3 of the model and its settings.
-fn digest(folder: &RunFolder) -> anyhow::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    for path in [folder.config(), folder.classes(), folder.weights()] {
-        let file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
-        hasher.update_reader(file).with_context(|| path.display().to_string())?;
-    }
-    Ok(hasher.finalize().to_hex().to_string())
 }
