@@ -66,7 +66,7 @@ impl Clips {
     /// What `down_proj` says of all clips: pieces of `[n, tokens, c] -> [n, tokens, r]`.
     pub(crate) fn down(&self, adapter: &Tia, x: &[Tensor<3>]) -> Tensor<3> {
         debug_assert_eq!(x.len(), self.pieces.len());
-        Tensor::cat(x.iter().map(|x| adapter.down_proj.forward(x.clone())).collect(), 0)
+        Tensor::cat(x.iter().map(|x| adapter.down(x.clone())).collect(), 0)
     }
 
     /// What an adapter read and what it adds to it.

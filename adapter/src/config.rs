@@ -1,5 +1,6 @@
 //! What learns in the backbone, and the shape of the adapters.
 
+use adatad_backbone::Precision;
 use serde::{Deserialize, Serialize};
 
 /// What the backbone carries and which of its weights learn.
@@ -55,6 +56,9 @@ pub struct AdapterConfig {
     /// Whether block inputs are rounded to bf16 in training: half the memory for what is kept of them.
     #[serde(default)]
     pub half_inputs: bool,
+    /// What products in backbone and adapters are computed in; in 16 bits it is mixed precision.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 /// A configuration that cannot be built.
@@ -113,6 +117,7 @@ impl AdapterConfig {
             train_backbone: false,
             centre_features: false,
             half_inputs: false,
+            precision: Precision::F32,
         }
     }
 

@@ -23,7 +23,7 @@ impl AdaptedBackbone {
         let mut x = Pieces::new();
         for piece in 0..clips.pieces.len() {
             x.push(self.hand_on(clips, piece, keep, |rung, read| {
-                downs[rung].push(self.ladder[rung].down_proj.forward(read.clone()));
+                downs[rung].push(self.ladder[rung].down(read.clone()));
                 if keeps.is_some() {
                     inputs[rung].push(read);
                 }

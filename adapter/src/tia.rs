@@ -6,7 +6,7 @@
 //! `c` channels of the backbone, `r = c / reduction` bottleneck.
 //! Reference: <https://arxiv.org/abs/2311.17241>, section 3; OpenTAD `vit_adapter.py`.
 
-use adatad_backbone::{Gelu, init};
+use adatad_backbone::{Gelu, Precision, init, wide};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::module::linear;
@@ -28,6 +28,8 @@ pub struct Tia {
     pub gamma: Param<Tensor<1>>,
     #[module(skip)]
     pub(crate) gelu: Gelu,
+    #[module(skip)]
+    pub(crate) precision: Precision,
 }
 
 /// A depthwise convolution along time and a pointwise one.
@@ -38,6 +40,8 @@ pub struct Temporal {
     /// Mixes channels.
     pub conv: PointwiseWeights,
     dilation: usize,
+    #[module(skip)]
+    pub(crate) precision: Precision,
 }
 
 /// Weights of a depthwise convolution.
@@ -77,10 +81,12 @@ impl Tia {
                     bias: zero_bias(r),
                 },
                 dilation: config.dilation,
+                precision: config.precision,
             }),
             up_proj: Linear { weight: init::constant([r, width], 0.0, device), bias: Some(zero_bias(width)) },
             gamma: init::constant([1], 1.0, device),
             gelu: Gelu::on(device),
+            precision: config.precision,
         }
     }
 
@@ -102,14 +108,19 @@ impl Tia {
     /// - returns: the same
     pub fn branch(&self, x: Tensor<4>) -> Tensor<4> {
         let [b, t, s, c] = x.dims();
-        let z = self.gelu.forward(self.down_proj.forward(x)); // [b, t, s, r]
+        let z = self.gelu.forward(self.down(x)); // [b, t, s, r]
         let z = match &self.temporal {
             Some(temporal) => z.clone() + temporal.forward(z),
             None => z,
         };
-        let y = self.up_proj.forward(z);
+        let y = self.precision.linear(&self.up_proj, z);
         assert_shape!(y, [b, t, s, c]);
-        y * self.gamma.val().reshape([1, 1, 1, 1])
+        wide(y) * self.gamma.val().reshape([1, 1, 1, 1])
+    }
+
+    /// What `down_proj` says: `[.., c] -> [.., r]`, in the numbers of the products, as all of the bottleneck.
+    pub(crate) fn down<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.precision.linear(&self.down_proj, x)
     }
 }
 
@@ -124,21 +135,24 @@ impl Temporal {
         self.pointwise(self.depthwise(z))
     }
 
-    /// Along time, channel by channel. A sum of shifted copies: no transpose to a convolution's layout, on any backend.
+    /// Along time, channel by channel. A sum of shifted copies: no transpose to a convolution's layout, on any backend; the
+    /// sum in 32 bits, as convolutions of 16 bits keep it.
     pub(crate) fn depthwise(&self, z: Tensor<4>) -> Tensor<4> {
         let [_, _, _, r] = z.dims();
         let weight = self.dwconv.weight.val(); // [r, 1, kernel]
         let tap = |k: usize| weight.clone().narrow(2, k, 1).reshape([1, 1, 1, r]);
-        let mixed = self.shifted(z).enumerate().map(|(k, z)| z * tap(k)).reduce(|sum, term| sum + term);
+        let numbers = z.dtype();
+        let mixed = self.shifted(wide(z)).enumerate().map(|(k, z)| z * tap(k)).reduce(|sum, term| sum + term);
         let Some(mixed) = mixed else { unreachable!("a kernel has at least one tap") };
-        mixed + self.dwconv.bias.val().reshape([1, 1, 1, r])
+        (mixed + self.dwconv.bias.val().reshape([1, 1, 1, r])).cast(numbers)
     }
 
     /// Across channels, place by place.
     pub(crate) fn pointwise(&self, mixed: Tensor<4>) -> Tensor<4> {
         let [_, _, _, r] = mixed.dims();
-        let weight = self.conv.weight.val().reshape([r, r]).transpose();
-        linear(mixed, weight, Some(self.conv.bias.val()))
+        let precision = self.precision;
+        let weight = precision.of(self.conv.weight.val()).reshape([r, r]).transpose();
+        linear(precision.of(mixed), weight, Some(precision.of(self.conv.bias.val())))
     }
 
     /// What each tap of the kernel sees: `z` `[b, t, s, r]` moved along time, with zeros beyond its ends.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use adatad_backbone::Gradients;
+use adatad_backbone::{Gradients, wide};
 use burn::tensor::Tensor;
 
 use crate::{Temporal, Tia};
@@ -42,10 +42,11 @@ impl Tia {
     /// What the adapter adds to some clips `[m, tokens, c]`, from what `up_proj` reads of all clips.
     pub(crate) fn added(&self, sum: &Tensor<3>, clips: &Range<usize>) -> Tensor<3> {
         let some = sum.clone().narrow(0, clips.start, clips.len());
-        self.up_proj.forward(some) * self.gamma.val().reshape([1, 1, 1])
+        wide(self.precision.linear(&self.up_proj, some)) * self.gamma.val().reshape([1, 1, 1])
     }
 
-    /// The gradient of what `down_proj` said, and those of all weights above it.
+    /// The gradient of what `down_proj` said, and those of all weights above it. At the bottleneck, all is in the numbers of
+    /// the products.
     ///
     /// # Shapes
     ///
@@ -76,7 +77,7 @@ impl Tia {
     /// The gradient of what `up_proj` read: pieces of `[n, tokens, c] -> [n, tokens, r]`.
     fn up_backward(&self, sum: Tensor<3>, grads: &[Tensor<3>], gradients: &mut Gradients) -> Tensor<3> {
         let Some(bias) = &self.up_proj.bias else { unreachable!("up_proj has a bias") };
-        let (gamma, back) = (self.gamma.val(), self.up_proj.weight.val().transpose());
+        let (gamma, precision) = (self.gamma.val(), self.precision);
         let mut first = 0;
         let mut of_gamma = Tensor::zeros([1], &sum.device());
         let piece = |grad: &Tensor<3>| {
@@ -86,11 +87,14 @@ impl Tia {
             let grad = grad.clone().reshape([m * tokens, c]);
             // gamma stands behind the projection: the gradients of both follow from those without it.
             let all: Tensor<1> = grad.clone().sum_dim(0).squeeze_dim(0);
-            let of_some = grad.clone().matmul(back.clone());
-            of_gamma = of_gamma.clone() + (of_some.clone() * some.clone()).sum() + (all.clone() * bias.val()).sum();
+            let grad = precision.of(grad);
+            let of_some = wide(precision.linear_backward(&self.up_proj, grad.clone()));
+            let product = (of_some.clone() * wide(some.clone())).sum();
+            of_gamma = of_gamma.clone() + product + (all.clone() * bias.val()).sum();
             gradients.add(bias, all * gamma.clone());
-            gradients.add(&self.up_proj.weight, some.transpose().matmul(grad) * gamma.clone().unsqueeze::<2>());
-            (of_some * gamma.clone().unsqueeze::<2>()).reshape([m as i32, tokens as i32, -1])
+            gradients.add(&self.up_proj.weight, wide(some.transpose().matmul(grad)) * gamma.clone().unsqueeze::<2>());
+            let of_some = precision.of(of_some * gamma.clone().unsqueeze::<2>());
+            of_some.reshape([m as i32, tokens as i32, -1])
         };
         let of_sum = Tensor::cat(grads.iter().map(piece).collect(), 0);
         gradients.add(&self.gamma, of_gamma);
@@ -102,11 +106,14 @@ impl Tia {
         gradients.add_linear(&self.down_proj, x.flatten(0, 1), grad.flatten(0, 1));
     }
 
-    /// What the bottleneck's gradient `[m, tokens, r]` means for what the adapter read: `[m, tokens, c]`.
+    /// What the bottleneck's gradient `[m, tokens, r]` means for what the adapter read: `[m, tokens, c]`, in 32 bits.
     pub(crate) fn through_down(&self, grad: Tensor<3>) -> Tensor<3> {
         let [m, tokens, _] = grad.dims();
-        let back = self.down_proj.weight.val().transpose();
-        grad.flatten::<2>(0, 1).matmul(back).reshape([m as i32, tokens as i32, -1])
+        wide(self.precision.linear_backward(&self.down_proj, grad.flatten::<2>(0, 1))).reshape([
+            m as i32,
+            tokens as i32,
+            -1,
+        ])
     }
 }
 
@@ -115,14 +122,15 @@ impl Temporal {
         let [b, t, s, r] = grad.dims();
         let rows = |x: Tensor<4>| x.reshape([b * t * s, r]);
         let (mixed, grad) = (rows(mixed), rows(grad));
-        let weight = self.conv.weight.val().reshape([r, r]); // [out, in]
-        gradients.add(&self.conv.bias, grad.clone().sum_dim(0).squeeze_dim(0));
+        let weight = self.precision.of(self.conv.weight.val()).reshape([r, r]); // [out, in]
+        gradients.add(&self.conv.bias, wide(grad.clone()).sum_dim(0).squeeze_dim(0));
         gradients.add(&self.conv.weight, grad.clone().transpose().matmul(mixed).reshape([r, r, 1]));
         grad.matmul(weight).reshape([b, t, s, r])
     }
 
     fn depthwise_backward(&self, z: Tensor<4>, grad: Tensor<4>, gradients: &mut Gradients) -> Tensor<4> {
         let [b, t, s, r] = grad.dims();
+        let (numbers, z, grad) = (grad.dtype(), wide(z), wide(grad));
         let weight = self.dwconv.weight.val(); // [r, 1, kernel]
         let over_all = |x: Tensor<4>| x.reshape([b * t * s, r]).sum_dim(0).reshape([r]);
         gradients.add(&self.dwconv.bias, over_all(grad.clone()));
@@ -133,7 +141,7 @@ impl Temporal {
         let tap = |k: usize| weight.clone().narrow(2, taps - 1 - k, 1).reshape([1, 1, 1, r]);
         let all = self.shifted(grad).enumerate().map(|(k, grad)| grad * tap(k)).reduce(|sum, term| sum + term);
         let Some(all) = all else { unreachable!("a kernel has at least one tap") };
-        all
+        all.cast(numbers)
     }
 }
 

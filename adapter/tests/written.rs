@@ -3,10 +3,10 @@
 #![cfg(test)]
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, Keep, Representation, TuningMode};
-use adatad_backbone::Vit;
+use adatad_backbone::{Precision, Vit};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 use common::SplitMix;
 use model::{frames, vit};
 
@@ -27,11 +27,14 @@ impl burn::module::ModuleMapper for Randomise {
     }
 }
 
-fn built(config: &AdapterConfig, representation: Representation) -> AdaptedBackbone {
+fn new(config: &AdapterConfig, representation: Representation) -> AdaptedBackbone {
     let device = Device::flex().autodiff();
     let transformer = Vit::init(&vit(), &mut SplitMix(1), &device);
-    let model = AdaptedBackbone::init(transformer, config, representation, &mut SplitMix(2), &device);
-    model.map(&mut Randomise(SplitMix(3)))
+    AdaptedBackbone::init(transformer, config, representation, &mut SplitMix(2), &device)
+}
+
+fn built(config: &AdapterConfig, representation: Representation) -> AdaptedBackbone {
+    new(config, representation).map(&mut Randomise(SplitMix(3))).narrowed()
 }
 
 /// Gradients by a weight's place, and what the backbone said.
@@ -69,7 +72,7 @@ fn collect(model: &AdaptedBackbone, gradients: GradientsParams) -> Vec<(String, 
 /// A loss in which every tubelet counts differently.
 fn loss(features: Tensor<3>) -> Tensor<1> {
     let weights = TensorData::random::<f32, _, _>(features.dims(), Distribution::Normal(0.0, 1.0), &mut SplitMix(4));
-    (features.clone().square() * 0.5 + features.clone() * Tensor::from_data(weights, &features.device())).sum()
+    (features.clone().square() * 0.5 + features.clone() * Tensor::from_data(weights, &features.device())).mean()
 }
 
 fn by_graph(model: &AdaptedBackbone) -> Outcome {
@@ -109,6 +112,16 @@ fn assert_same(ours: &Outcome, theirs: &Outcome, tolerance: f32, what: &str) {
         let noise = ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 1e-7 * scale);
         assert!(apart < tolerance || noise, "{what}: {name} differs by {apart}");
     }
+}
+
+/// Of all gradients together, in units of their size.
+fn distance(a: &Outcome, b: &Outcome) -> f64 {
+    let (mut apart, mut size) = (0f64, 0f64);
+    for ((_, a), (_, b)) in a.gradients.iter().zip(&b.gradients) {
+        apart += a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+        size += b.iter().map(|b| f64::from(*b).powi(2)).sum::<f64>();
+    }
+    (apart / size).sqrt()
 }
 
 fn keeps() -> Vec<Keep> {
@@ -199,19 +212,63 @@ fn inputs_in_bf16_change_gradients_by_their_rounding_only() {
         let exact = written(&model, &Keep::inputs());
         let half = Keep { half: true, ..Keep::inputs() };
         let rounded = written(&model, &half);
-        let distance = |a: &Outcome, b: &Outcome| {
-            let pairs = a.gradients.iter().zip(&b.gradients);
-            let (mut apart, mut size) = (0f64, 0f64);
-            for ((_, a), (_, b)) in pairs {
-                apart += a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
-                size += b.iter().map(|b| f64::from(*b).powi(2)).sum::<f64>();
-            }
-            (apart / size).sqrt()
-        };
         assert!(distance(&rounded, &exact) < 0.03, "{config:?}: {}", distance(&rounded, &exact));
         // Whatever is computed again starts from the same rounded numbers.
         let again = written(&model, &Keep { every: 2, ..half });
         assert!(distance(&again, &rounded) < 1e-6, "{config:?}: {}", distance(&again, &rounded));
+    }
+}
+
+/// Products in 16 bits round; nothing else changes: the written backward pass, Burn's graph of the same products, and all
+/// choices of what to keep agree as far as rounding lets them.
+#[test]
+fn products_in_16_bits_change_gradients_by_their_rounding_only() {
+    for (precision, allowed) in [(Precision::F16, 1e-3), (Precision::Bf16, 8e-3)] {
+        for config in configs() {
+            let exact = written(&built(&config, Representation::Frames), &Keep::inputs());
+            let model = built(&AdapterConfig { precision, ..config }, Representation::Frames);
+            let rounded = written(&model, &Keep::inputs());
+            let near = |a: &Outcome, b: &Outcome, what: &str| {
+                let names =
+                    |outcome: &Outcome| outcome.gradients.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+                assert_eq!(names(a), names(b), "{what}");
+                let apart = distance(a, b);
+                assert!(apart < allowed, "{precision:?}, {what}: {apart}");
+            };
+            near(&rounded, &exact, "f32");
+            near(&by_graph(&model), &rounded, "graph");
+            keeps().iter().for_each(|keep| near(&written(&model, keep), &rounded, &keep.to_string()));
+        }
+    }
+}
+
+#[test]
+fn frozen_weights_are_held_in_16_bits_and_those_that_learn_in_32() {
+    struct Held(Vec<(String, DType, bool)>, Vec<String>);
+    impl ModuleVisitor for Held {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.1.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.1.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.push((self.1.join("."), param.val().dtype(), param.val().is_require_grad()));
+        }
+    }
+    for config in configs() {
+        let config = AdapterConfig { precision: Precision::F16, ..config };
+        // Of a model as it is made, and of one whose weights came from elsewhere since, in 32 bits.
+        for model in [new(&config, Representation::Frames), built(&config, Representation::Frames)] {
+            let mut held = Held(Vec::new(), Vec::new());
+            model.visit(&mut held);
+            for (name, dtype, learns) in held.0 {
+                let stays = learns || name.contains("norm") || name.contains("pos_embed");
+                assert_eq!(dtype, if stays { DType::F32 } else { DType::F16 }, "{config:?}: {name}");
+                let own = name.starts_with("vit.") && !name.contains("pos_embed");
+                assert_eq!(learns, if own { config.backbone_learns() } else { !name.starts_with("vit.") }, "{name}");
+            }
+        }
     }
 }
 

@@ -6,8 +6,7 @@ use burn::tensor::module::{attention, linear};
 use burn::tensor::{Device, Tensor, assert_shape};
 use rand_core::Rng;
 
-use crate::VitConfig;
-use crate::init;
+use crate::{Precision, VitConfig, init};
 
 /// Full attention within a clip. Queries and values have a bias, keys have none: the bias of the joint projection is
 /// `(q, 0, v)`, as VideoMAE stores it.
@@ -22,6 +21,8 @@ pub struct Attention {
     /// Projection of the joined heads.
     pub proj: Linear,
     heads: usize,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Attention {
@@ -34,6 +35,7 @@ impl Attention {
             v_bias: init::constant([c], 0.0, device),
             proj: init::linear([c, c], 1.0, rng, device),
             heads: config.heads,
+            precision: Precision::F32,
         }
     }
 
@@ -46,7 +48,18 @@ impl Attention {
             v_bias: init::zeros([c], device),
             proj: init::blank_linear([c, c], device),
             heads: config.heads,
+            precision: Precision::F32,
         }
+    }
+
+    /// With its products in numbers of this kind.
+    pub(crate) fn in_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// What its products are computed in.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Number of heads.
@@ -59,14 +72,19 @@ impl Attention {
     /// - `x`: `[n, tokens, c]`
     /// - returns: `[n, tokens, c]`
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.proj.forward(self.attend(self.project(x)))
+        self.output(self.attend(self.project(x)))
     }
 
     /// Queries, keys and values of every token: `[n, tokens, c] -> [n, tokens, 3c]`.
     pub(crate) fn project(&self, x: Tensor<3>) -> Tensor<3> {
-        let (q_bias, v_bias) = (self.q_bias.val(), self.v_bias.val());
+        let [q_bias, v_bias] = [&self.q_bias, &self.v_bias].map(|bias| self.precision.of(bias.val()));
         let bias = Tensor::cat(vec![q_bias.clone(), q_bias.zeros_like(), v_bias], 0); // [3c]
-        linear(x, self.qkv.weight.val(), Some(bias))
+        linear(self.precision.of(x), self.precision.of(self.qkv.weight.val()), Some(bias))
+    }
+
+    /// The projection of what the heads said: `[.., c] -> [.., c]`.
+    pub(crate) fn output(&self, joined: Tensor<3>) -> Tensor<3> {
+        self.precision.linear(&self.proj, joined)
     }
 
     /// What the heads say, joined: `[n, tokens, 3c] -> [n, tokens, c]`.

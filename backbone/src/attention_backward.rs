@@ -2,8 +2,8 @@
 
 use burn::tensor::{Tensor, activation};
 
-use crate::Attention;
 use crate::gradients::Gradients;
+use crate::{Attention, wide};
 
 /// Scores held at once, of all heads together, in each of a handful of matrices. One head is the least: its matrix is
 /// needed whole.
@@ -27,11 +27,13 @@ impl Attention {
         let [n, tokens, c] = joined.dims();
         let (heads, head) = (self.heads(), c / self.heads());
         let scale = 1.0 / (head as f64).sqrt();
+        let (precision, grad) = (self.precision(), self.precision().of(grad));
         // Views: a product takes its operands in any layout.
         let split = |x: Tensor<3>| x.reshape([n, tokens, heads, head]).permute([0, 2, 1, 3]);
         let [queries, keys, values] = self.split(qkv);
         // What a row's softmax takes away from all its scores' gradients.
-        let level = (joined * grad.clone()).reshape([n, tokens, heads, head]).sum_dim(3).permute([0, 2, 1, 3]);
+        let level =
+            (wide(joined) * wide(grad.clone())).reshape([n, tokens, heads, head]).sum_dim(3).permute([0, 2, 1, 3]);
         let grad = split(grad);
         let at_once = heads_at_once(n, tokens, heads);
         let parts: Vec<Tensor<5>> = (0..heads)
@@ -39,9 +41,9 @@ impl Attention {
             .map(|first| {
                 let some = |x: &Tensor<4>| x.clone().narrow(1, first, at_once.min(heads - first));
                 let (q, k, v, go) = (some(&queries) * scale, some(&keys), some(&values), some(&grad));
-                let shares = activation::softmax(q.clone().matmul(k.clone().transpose()), 3);
-                let gv = shares.clone().transpose().matmul(go.clone());
-                let gs = (go.matmul(v.transpose()) - some(&level)) * shares; // of the scores
+                let shares = activation::softmax(wide(q.clone().matmul(k.clone().transpose())), 3);
+                let gv = precision.of(shares.clone()).transpose().matmul(go.clone());
+                let gs = precision.of((wide(go.matmul(v.transpose())) - some(&level)) * shares); // of the scores
                 let gq = gs.clone().matmul(k) * scale;
                 let gk = gs.transpose().matmul(q);
                 Tensor::stack::<5>(vec![gq, gk, gv], 0) // [3, n, some heads, tokens, head]
@@ -67,11 +69,11 @@ impl Attention {
     ) -> Tensor<2> {
         if let Some(gradients) = learning {
             let [_, c] = [0, grad.dims()[1] / 3];
-            let bias: Tensor<1> = grad.clone().sum_dim(0).squeeze_dim(0);
+            let bias: Tensor<1> = wide(grad.clone()).sum_dim(0).squeeze_dim(0);
             gradients.add(&self.q_bias, bias.clone().narrow(0, 0, c));
             gradients.add(&self.v_bias, bias.narrow(0, 2 * c, c));
             gradients.add_linear(&self.qkv, x(), grad.clone());
         }
-        grad.matmul(self.qkv.weight.val().transpose())
+        self.precision().linear_backward(&self.qkv, grad)
     }
 }

@@ -10,7 +10,7 @@ use rand_core::Rng;
 use crate::drop_path::{BlockDraw, DropRate, scale_clips};
 use crate::gradients::Gradients;
 use crate::norm::layer_norm_backward;
-use crate::{Attention, Gelu, VitConfig, init};
+use crate::{Attention, Gelu, Precision, VitConfig, init};
 
 /// Initial weights of the MLP, in units of PyTorch's default. At the default a block hardly changes what passes through
 /// it, and the mean over space then keeps little more than a blurred picture: a backbone without a checkpoint would have
@@ -28,12 +28,24 @@ pub struct Mlp {
     pub fc2: Linear,
     #[module(skip)]
     gelu: Gelu,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Mlp {
     /// `[.., c] -> [.., c]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        self.fc2.forward(self.gelu.forward(self.fc1.forward(x)))
+        self.output(self.hidden(x))
+    }
+
+    /// What the GELU reads.
+    fn hidden<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.precision.linear(&self.fc1, x)
+    }
+
+    /// What is said of that.
+    fn output<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
+        self.precision.linear(&self.fc2, self.gelu.forward(hidden))
     }
 }
 
@@ -60,6 +72,7 @@ impl Block {
             fc1: init::linear([config.width, config.mlp], FC1_GAIN, rng, device),
             fc2: init::linear([config.mlp, config.width], FC2_GAIN, rng, device),
             gelu: Gelu::on(device),
+            precision: Precision::F32,
         };
         let attn = Attention::init(config, rng, device);
         Self::of(config, index, attn, mlp(rng), device)
@@ -71,6 +84,7 @@ impl Block {
             fc1: init::blank_linear([config.width, config.mlp], device),
             fc2: init::blank_linear([config.mlp, config.width], device),
             gelu: Gelu::on(device),
+            precision: Precision::F32,
         };
         Self::of(config, index, Attention::blank(config, device), mlp, device)
     }
@@ -85,6 +99,14 @@ impl Block {
             drop: DropRate(config.drop_rate(index)),
             norm_epsilon: config.norm_epsilon,
         }
+    }
+
+    /// The block with its products in numbers of this kind; `frozen` weights of products are held in them, too.
+    pub(crate) fn in_precision(self, precision: Precision, frozen: bool) -> Self {
+        let held = if frozen { precision } else { Precision::F32 };
+        let attn = held.held(self.attn.in_precision(precision));
+        let mlp = held.held(Mlp { precision, ..self.mlp });
+        Self { attn, mlp, ..self }
     }
 
     /// What stochastic depth does to `n` clips.
@@ -117,7 +139,7 @@ impl Block {
     ///
     /// - returns: `[n, tokens, c]`
     pub fn output(&self, trace: &BlockTrace, draw: &BlockDraw) -> Tensor<3> {
-        let mixed = self.mlp.fc2.forward(self.mlp.gelu.forward(trace.hidden.clone()));
+        let mixed = self.mlp.output(trace.hidden.clone());
         trace.middle.clone() + scale_clips(mixed, draw.mlp.as_ref())
     }
 
@@ -129,8 +151,8 @@ impl Block {
     pub fn trace(&self, x: Tensor<3>, draw: &BlockDraw) -> BlockTrace {
         let qkv = self.attn.project(self.norm1.forward(x.clone()));
         let joined = self.attn.attend(qkv.clone());
-        let middle = x + scale_clips(self.attn.proj.forward(joined.clone()), draw.attention.as_ref());
-        let hidden = self.mlp.fc1.forward(self.norm2.forward(middle.clone()));
+        let middle = x + scale_clips(self.attn.output(joined.clone()), draw.attention.as_ref());
+        let hidden = self.mlp.hidden(self.norm2.forward(middle.clone()));
         BlockTrace { qkv, joined, middle, hidden }
     }
 
@@ -154,11 +176,12 @@ impl Block {
         let of_branch = scale_clips(grad.clone(), draw.mlp.as_ref());
         let grad = grad + self.mlp_backward(middle, hidden, of_branch, learning.as_deref_mut());
 
-        let of_branch = rows(scale_clips(grad.clone(), draw.attention.as_ref()));
+        let precision = self.attn.precision();
+        let of_branch = precision.of(rows(scale_clips(grad.clone(), draw.attention.as_ref())));
         if let Some(gradients) = learning.as_deref_mut() {
             gradients.add_linear(&self.attn.proj, rows(joined.clone()), of_branch.clone());
         }
-        let of_joined = of_branch.matmul(self.attn.proj.weight.val().transpose()).reshape(shape);
+        let of_joined = precision.linear_backward(&self.attn.proj, of_branch).reshape(shape);
         let of_qkv = rows(self.attn.heads_backward(qkv, joined, of_joined));
         let normed = || rows(self.norm1.forward(x.clone()));
         let of_normed = self.attn.project_backward(normed, of_qkv, learning.as_deref_mut());
@@ -175,16 +198,16 @@ impl Block {
         mut learning: Option<&mut Gradients>,
     ) -> Tensor<3> {
         let shape = grad.dims();
-        let Mlp { fc1, fc2, gelu } = &self.mlp;
-        let (grad, hidden) = (rows(grad), rows(hidden));
+        let Mlp { fc1, fc2, gelu, precision } = &self.mlp;
+        let (grad, hidden) = (precision.of(rows(grad)), rows(hidden));
         if let Some(gradients) = learning.as_deref_mut() {
             gradients.add_linear(fc2, gelu.forward(hidden.clone()), grad.clone());
         }
-        let of_hidden = gelu.backward(hidden, grad.matmul(fc2.weight.val().transpose()));
+        let of_hidden = gelu.backward(hidden, precision.linear_backward(fc2, grad));
         if let Some(gradients) = learning.as_deref_mut() {
             gradients.add_linear(fc1, rows(self.norm2.forward(middle.clone())), of_hidden.clone());
         }
-        let of_normed = of_hidden.matmul(fc1.weight.val().transpose());
+        let of_normed = precision.linear_backward(fc1, of_hidden);
         layer_norm_backward(&self.norm2, self.norm_epsilon, rows(middle), of_normed, learning).reshape(shape)
     }
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorData};
 use rand_core::Rng;
 
+use crate::wide;
+
 /// Probability that a clip loses a residual branch. A rate of 0 draws nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DropRate(pub f64);
@@ -35,8 +37,9 @@ impl BlockDraw {
     }
 }
 
-/// A branch `[n, tokens, c]` times the factor of each clip.
+/// A branch `[n, tokens, c]` times the factor of each clip, in 32 bits.
 pub fn scale_clips(branch: Tensor<3>, factors: Option<&Vec<f32>>) -> Tensor<3> {
+    let branch = wide(branch);
     let Some(factors) = factors else { return branch };
     let factors = Tensor::from_data(TensorData::new(factors.clone(), [factors.len(), 1, 1]), &branch.device());
     branch * factors

@@ -4,9 +4,11 @@
 //! (measured: a fifth of a transformer's forward pass). Where tensors live in the host's memory, a vectorised kernel does
 //! the same; the tests compare the two.
 
-use burn::tensor::{DType, Device, Tensor, activation};
+use burn::tensor::{Device, Tensor, activation};
 use pulp::Arch;
 use rayon::prelude::*;
+
+use crate::wide;
 
 /// Numbers that one thread takes at a time.
 const CHUNK: usize = 1 << 14;
@@ -38,21 +40,25 @@ impl Gelu {
     /// `x * P(X <= x)` for a standard normal `X`. Any shape.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         // A kernel on numbers leaves no trace in a graph.
-        if self.host && !x.is_autodiff() && x.dtype() == DType::F32 {
-            in_host_memory(x, |x| x.iter_mut().for_each(|x| *x *= cdf(*x)))
+        if self.host && !x.is_autodiff() {
+            let numbers = x.dtype();
+            in_host_memory(wide(x), |x| x.iter_mut().for_each(|x| *x *= cdf(*x))).cast(numbers)
         } else {
             exact(x)
         }
     }
 
-    /// The gradient of what came in, from that of what went out: `grad * (cdf(x) + x * pdf(x))`. Any shape.
+    /// The gradient of what came in, from that of what went out: `grad * (cdf(x) + x * pdf(x))`. Any shape; in the numbers
+    /// of `grad`.
     pub fn backward<const D: usize>(self, x: Tensor<D>, grad: Tensor<D>) -> Tensor<D> {
-        grad * self.slope(x)
+        let numbers = grad.dtype();
+        grad * self.slope(x).cast(numbers)
     }
 
-    /// The derivative, `cdf(x) + x * pdf(x)`. Any shape.
+    /// The derivative, `cdf(x) + x * pdf(x)`, in 32 bits. Any shape.
     pub fn slope<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        if self.host && x.dtype() == DType::F32 {
+        let x = wide(x);
+        if self.host {
             return in_host_memory(x, |x| x.iter_mut().for_each(|x| *x = cdf(*x) + *x * pdf(*x)));
         }
         let cdf = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() * 0.5 + 0.5;

@@ -14,6 +14,7 @@ pub mod init;
 mod norm;
 mod patch;
 mod position;
+mod precision;
 mod vit;
 pub mod weights;
 
@@ -26,4 +27,5 @@ pub use gelu::{Gelu, works_in_host_memory};
 pub use gradients::Gradients;
 pub use patch::{PatchEmbed, frames, normalise};
 pub use position::{bicubic_matrix, sinusoid};
+pub use precision::{Precision, wide};
 pub use vit::{Vit, resize_positions};

@@ -4,13 +4,14 @@ use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
 
 use crate::gradients::Gradients;
+use crate::wide;
 
 /// The gradient of what a layer norm read, from that of what it said.
 ///
 /// # Shapes
 ///
-/// - `x`, `grad`: `[rows, c]`
-/// - returns: the same
+/// - `x`, `grad`: `[rows, c]`; `x` in 32 bits
+/// - returns: `[rows, c]`, in 32 bits
 pub(crate) fn layer_norm_backward(
     norm: &LayerNorm,
     epsilon: f64,
@@ -18,6 +19,7 @@ pub(crate) fn layer_norm_backward(
     grad: Tensor<2>,
     learning: Option<&mut Gradients>,
 ) -> Tensor<2> {
+    let grad = wide(grad);
     let centred = x.clone() - x.mean_dim(1);
     let variance = centred.clone().square().mean_dim(1);
     let scale = (variance + epsilon).sqrt().recip(); // [rows, 1]

@@ -5,7 +5,7 @@ use burn::tensor::module::linear;
 use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData, assert_shape};
 use rand_core::Rng;
 
-use crate::{Gradients, VitConfig, init};
+use crate::{Gradients, Precision, VitConfig, init, wide};
 
 /// Mean of each RGB channel on the scale 0 to 255 (ImageNet; OpenTAD's `ActionDataPreprocessor`).
 const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
@@ -41,6 +41,8 @@ pub fn normalise(frames: Tensor<5, Int>) -> Tensor<5> {
 pub struct PatchEmbed {
     /// The only layer; named as in mmaction2.
     pub projection: PatchProjection,
+    #[module(skip)]
+    precision: Precision,
 }
 
 /// Weights of the patch embedding.
@@ -84,14 +86,22 @@ impl PatchEmbed {
         }
         let weight = TensorData::new(weight, [c, 3, tubelet, p, p]);
         let weight = Param::from_data(weight, device);
-        Self { projection: PatchProjection { weight, bias: init::constant([c], 0.0, device) } }
+        let projection = PatchProjection { weight, bias: init::constant([c], 0.0, device) };
+        Self { projection, precision: Precision::F32 }
     }
 
     /// All weights 0.
     pub fn blank(config: &VitConfig, device: &Device) -> Self {
         let (c, p) = (config.width, config.patch);
         let weight = init::zeros([c, 3, VitConfig::TUBELET, p, p], device);
-        Self { projection: PatchProjection { weight, bias: init::zeros([c], device) } }
+        let projection = PatchProjection { weight, bias: init::zeros([c], device) };
+        Self { projection, precision: Precision::F32 }
+    }
+
+    /// With its product in numbers of this kind; `frozen` weights are held in them, too.
+    pub(crate) fn in_precision(self, precision: Precision, frozen: bool) -> Self {
+        let held = if frozen { precision } else { Precision::F32 };
+        Self { projection: held.held(self.projection), precision }
     }
 
     /// Tokens in the order time, row, column. Rows and columns of pixels beyond the last whole patch are not seen
@@ -100,14 +110,15 @@ impl PatchEmbed {
     /// # Shapes
     ///
     /// - `frames`: `[n, 3, t, height, width]`, normalised
-    /// - returns: `[n, t/tubelet * h * w, c]`
+    /// - returns: `[n, t/tubelet * h * w, c]`, in 32 bits
     pub fn forward(&self, frames: Tensor<5>) -> Tensor<3> {
         let [c, ..] = self.projection.weight.dims();
         let patches = self.patches(frames);
         let [_, _, values] = patches.dims();
         let weight = self.projection.weight.val().reshape([c, values]).transpose();
-        // From here on numbers are of the kind the weights are of.
-        linear(patches.cast(weight.dtype()), weight, Some(self.projection.bias.val())) // [n, t*h*w, c]
+        let precision = self.precision;
+        let bias = precision.of(self.projection.bias.val());
+        wide(linear(precision.of(patches), precision.of(weight), Some(bias))) // [n, t*h*w, c]
     }
 
     /// The gradients of the weights, from those of the tokens.
@@ -117,10 +128,14 @@ impl PatchEmbed {
     /// - `frames`: `[n, 3, t, height, width]`, normalised
     /// - `grad`: `[n, t/tubelet * h * w, c]`
     pub fn backward(&self, frames: Tensor<5>, grad: Tensor<3>, gradients: &mut Gradients) {
-        let grad: Tensor<2> = grad.flatten(0, 1);
-        let patches: Tensor<2> = self.patches(frames).flatten(0, 1);
+        let (grad, patches): (Tensor<2>, Tensor<2>) = (grad.flatten(0, 1), self.patches(frames).flatten(0, 1));
         gradients.add(&self.projection.bias, grad.clone().sum_dim(0).squeeze_dim(0));
-        let of_weight = grad.transpose().matmul(patches).reshape(self.projection.weight.dims());
+        let of_weight = self
+            .precision
+            .of(grad)
+            .transpose()
+            .matmul(self.precision.of(patches))
+            .reshape(self.projection.weight.dims());
         gradients.add(&self.projection.weight, of_weight);
     }
 

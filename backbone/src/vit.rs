@@ -4,10 +4,10 @@
 //! Axis names: `n` clips, `t` tubelets of one clip (8), `h`/`w` patch grid, `c` channels, tokens = `t * h * w`.
 
 use burn::module::{Module, Param};
-use burn::tensor::{DType, Device, Tensor, TensorData, assert_shape};
+use burn::tensor::{Device, Tensor, TensorData, assert_shape};
 use rand_core::Rng;
 
-use crate::{Block, BlockDraw, PatchEmbed, VitConfig, bicubic_matrix, sinusoid};
+use crate::{Block, BlockDraw, PatchEmbed, Precision, VitConfig, bicubic_matrix, sinusoid};
 
 /// The backbone.
 #[derive(Module, Debug)]
@@ -42,6 +42,14 @@ impl Vit {
         let positions = TensorData::new(sinusoid(tokens, config.width), [1, tokens, config.width]);
         let pos_embed = Param::from_data(positions, device).set_require_grad(false);
         Self { patch_embed, pos_embed, blocks, position_grid: config.position_grid }
+    }
+
+    /// The transformer with its products in numbers of this kind. `frozen` weights of products are held in them, too: half
+    /// the memory. To be asked again for weights that were read from a file since.
+    pub fn in_precision(self, precision: Precision, frozen: bool) -> Self {
+        let patch_embed = self.patch_embed.in_precision(precision, frozen);
+        let blocks = self.blocks.into_iter().map(|block| block.in_precision(precision, frozen)).collect();
+        Self { patch_embed, blocks, ..self }
     }
 
     /// Channels of a token.
@@ -93,10 +101,9 @@ pub fn resize_positions(table: Tensor<3>, grid: usize, [h, w]: [usize; 2]) -> Te
     }
     let [_, tokens, c] = table.dims();
     let t = tokens / (grid * grid);
-    let (device, numbers) = (table.device(), table.dtype());
-    let table = table.cast(DType::F32);
+    let device = table.device();
     let resize = |to| Tensor::<2>::from_data(TensorData::new(bicubic_matrix(grid, to), [to, grid]), &device);
     let rows = resize(h).unsqueeze::<3>().matmul(table.reshape([t, grid, grid * c])); // [t, h, grid*c]
     let both = resize(w).unsqueeze::<3>().matmul(rows.reshape([t * h, grid, c])); // [t*h, w, c]
-    both.reshape([1, t * h * w, c]).cast(numbers)
+    both.reshape([1, t * h * w, c])
 }
