@@ -3,7 +3,7 @@
 //! Axis names: `b` videos, `k` clips of a window, `n = b * k`, `t` tubelets of the window, `s` patches of a tubelet,
 //! `c` channels.
 
-use adatad_backbone::{BlockDraw, Precision, Vit, VitConfig, normalise};
+use adatad_backbone::{BlockDraw, Vit, VitConfig, normalise};
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, assert_shape};
 use rand_core::Rng;
@@ -25,8 +25,6 @@ pub struct AdaptedBackbone {
     pub(crate) rungs: Vec<usize>,
     #[module(skip)]
     pub(crate) mode: TuningMode,
-    #[module(skip)]
-    precision: Precision,
     #[module(skip)]
     representation: Representation,
     centre_features: bool,
@@ -55,22 +53,15 @@ impl AdaptedBackbone {
         };
         Self {
             vit: if adapter.backbone_learns() { with_fixed_positions(vit) } else { vit.no_grad() }
-                .in_precision(adapter.precision, !adapter.backbone_learns()),
+                .in_precision(adapter.precision.on(device), !adapter.backbone_learns()),
             adapters,
             ladder,
             rungs,
             mode: adapter.mode,
-            precision: adapter.precision,
             representation,
             centre_features: adapter.centre_features,
             backbone_learns: adapter.backbone_learns(),
         }
-    }
-
-    /// The same after weights were read from a file: frozen ones are held as their products take them.
-    pub fn narrowed(self) -> Self {
-        let frozen = !self.backbone_learns;
-        Self { vit: self.vit.in_precision(self.precision, frozen), ..self }
     }
 
     /// One feature per tubelet (or per clip, of snippets): the model as one expression, and on a device with autodiff as

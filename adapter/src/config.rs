@@ -1,6 +1,7 @@
 //! What learns in the backbone, and the shape of the adapters.
 
-use adatad_backbone::Precision;
+use adatad_backbone::{Precision, works_in_host_memory};
+use burn::tensor::{DType, Device};
 use serde::{Deserialize, Serialize};
 
 /// What the backbone carries and which of its weights learn.
@@ -32,6 +33,53 @@ pub enum Representation {
     Snippets,
 }
 
+/// A kind of numbers, or what suits the device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrecisionChoice {
+    /// f16, as in the reference, on devices that compute in it faster than in f32: those with a memory of their own that
+    /// know it. f32 elsewhere.
+    Auto,
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits, with the loss scaled.
+    F16,
+    /// 16 bits with the range of 32.
+    Bf16,
+}
+
+impl PrecisionChoice {
+    /// The numbers themselves; those of `Auto` are f32 until there is a device.
+    pub fn known(self) -> Precision {
+        match self {
+            PrecisionChoice::Auto | PrecisionChoice::F32 => Precision::F32,
+            PrecisionChoice::F16 => Precision::F16,
+            PrecisionChoice::Bf16 => Precision::Bf16,
+        }
+    }
+
+    /// What is computed in on `device`.
+    pub fn on(self, device: &Device) -> Precision {
+        match self {
+            PrecisionChoice::Auto if !works_in_host_memory(device) && device.supports_dtype(DType::F16) => {
+                Precision::F16
+            }
+            other => other.known(),
+        }
+    }
+}
+
+impl From<Precision> for PrecisionChoice {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => PrecisionChoice::F32,
+            Precision::F16 => PrecisionChoice::F16,
+            Precision::Bf16 => PrecisionChoice::Bf16,
+        }
+    }
+}
+
 /// Adapters of a backbone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -58,7 +106,7 @@ pub struct AdapterConfig {
     pub half_inputs: bool,
     /// What products in backbone and adapters are computed in; in 16 bits it is mixed precision.
     #[serde(default)]
-    pub precision: Precision,
+    pub precision: PrecisionChoice,
 }
 
 /// A configuration that cannot be built.
@@ -117,7 +165,7 @@ impl AdapterConfig {
             train_backbone: false,
             centre_features: false,
             half_inputs: false,
-            precision: Precision::F32,
+            precision: PrecisionChoice::F32,
         }
     }
 

@@ -19,7 +19,7 @@ mod tia_backward;
 
 pub use adapted::AdaptedBackbone;
 pub use clips::clips;
-pub use config::{AdapterConfig, AdapterConfigError, Representation, TuningMode};
+pub use config::{AdapterConfig, AdapterConfigError, PrecisionChoice, Representation, TuningMode};
 pub use keep::Keep;
 pub use kept::Kept;
 pub use memory::{Cost, Need};

@@ -64,14 +64,20 @@ impl Cost<'_> {
         self.all() * self.vit.width as u64 * F32
     }
 
-    /// `[n, tokens, r]` in f32.
+    /// Bytes of a number in products.
+    fn number(&self) -> u64 {
+        self.adapter.precision.known().size() as u64
+    }
+
+    /// `[n, tokens, r]`.
     fn narrow(&self) -> u64 {
-        self.all() * (self.vit.width / self.adapter.reduction) as u64 * F32
+        self.all() * (self.vit.width / self.adapter.reduction) as u64 * self.number()
     }
 
     /// What is kept of a block whose trace is.
     fn trace(&self) -> u64 {
-        self.all() * (5 * self.vit.width + self.vit.mlp) as u64 * F32
+        let (c, f) = (self.vit.width as u64, self.vit.mlp as u64);
+        self.all() * ((4 * c + f) * self.number() + c * F32)
     }
 
     /// One block input as `keep` stores it.
@@ -108,7 +114,7 @@ impl Cost<'_> {
 
     /// An adapter's work on some places.
     fn places_work(&self) -> u64 {
-        (PLACES * NUMBERS_AT_ONCE as u64 * F32).min(PLACES * self.narrow())
+        (PLACES * NUMBERS_AT_ONCE as u64 * F32).min(PLACES * self.narrow() / self.number() * F32)
     }
 
     fn through(&self, keep: &Keep) -> Need {

@@ -81,12 +81,12 @@ impl Tia {
                     bias: zero_bias(r),
                 },
                 dilation: config.dilation,
-                precision: config.precision,
+                precision: config.precision.on(device),
             }),
             up_proj: Linear { weight: init::constant([r, width], 0.0, device), bias: Some(zero_bias(width)) },
             gamma: init::constant([1], 1.0, device),
             gelu: Gelu::on(device),
-            precision: config.precision,
+            precision: config.precision.on(device),
         }
     }
 

@@ -45,7 +45,8 @@ impl Vit {
     }
 
     /// The transformer with its products in numbers of this kind. `frozen` weights of products are held in them, too: half
-    /// the memory. To be asked again for weights that were read from a file since.
+    /// the memory. What is read from
+    /// a file afterwards is taken as it is held.
     pub fn in_precision(self, precision: Precision, frozen: bool) -> Self {
         let patch_embed = self.patch_embed.in_precision(precision, frozen);
         let blocks = self.blocks.into_iter().map(|block| block.in_precision(precision, frozen)).collect();

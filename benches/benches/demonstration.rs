@@ -7,7 +7,7 @@ use adatad::fleet::Fleet;
 use adatad::model::AdaTad;
 use adatad::plan;
 use adatad::source::{Sample, Shown};
-use adatad::step::{StepPlan, StepSeed, gradients};
+use adatad::step::{StepPlan, Turn, gradients};
 use adatad_adapter::Keep;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::{FramePlan, Timing, Truth, Window};
@@ -58,7 +58,7 @@ fn step(c: &mut Criterion) {
     group.bench_function("forward and backward", |b| {
         b.iter(|| {
             let mut normalizer = LossNormalizer { value: 100.0, momentum: 0.9 };
-            let seed = StepSeed { seed: 0, step: 0 };
+            let seed = Turn::plain(0, 0);
             gradients(&trained, vec![sample(&config)], &mut normalizer, seed, &plan, &device, &Fleet::default())
         });
     });

@@ -2,24 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use adatad_backbone::VitConfig;
 use adatad_backbone::weights::{Match, VitWeights, WeightsError};
+use adatad_backbone::{Precision, VitConfig};
 use adatad_data::atomic;
 use half::{bf16, f16};
 use serde_json::{Map, json};
 
 use crate::weights::file_name;
-
-/// Type of the numbers written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// 32 bits.
-    F32,
-    /// 16 bits, 10 of them after the point.
-    F16,
-    /// 16 bits with the range of 32.
-    Bf16,
-}
 
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +55,7 @@ pub fn convert(
                     }
                     None => unreachable!("a matched tensor is in the file"),
                 };
-                let bytes = precision.bytes(&numbers);
+                let bytes = bytes_of(precision, &numbers);
                 length += bytes.len() as u64;
                 out.write_all(&bytes)?;
             }
@@ -88,7 +77,7 @@ fn header(found: &Match, precision: Precision) -> String {
     for matched in &found.matched {
         let end = start + matched.shape.iter().product::<usize>() * precision.size();
         let name = file_name(&format!("backbone.vit.{}", matched.name));
-        let entry = json!({ "dtype": precision.name(), "shape": matched.shape, "data_offsets": [start, end] });
+        let entry = json!({ "dtype": type_name(precision), "shape": matched.shape, "data_offsets": [start, end] });
         tensors.insert(name, entry);
         start = end;
     }
@@ -97,27 +86,16 @@ fn header(found: &Match, precision: Precision) -> String {
     text
 }
 
-impl Precision {
-    fn size(self) -> usize {
-        match self {
-            Precision::F32 => 4,
-            Precision::F16 | Precision::Bf16 => 2,
-        }
-    }
+/// Its name in safetensors' headers.
+fn type_name(precision: Precision) -> String {
+    precision.name().to_uppercase()
+}
 
-    fn name(self) -> &'static str {
-        match self {
-            Precision::F32 => "F32",
-            Precision::F16 => "F16",
-            Precision::Bf16 => "BF16",
-        }
-    }
-
-    fn bytes(self, numbers: &[f32]) -> Vec<u8> {
-        match self {
-            Precision::F32 => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
-            Precision::F16 => numbers.iter().flat_map(|number| f16::from_f32(*number).to_le_bytes()).collect(),
-            Precision::Bf16 => numbers.iter().flat_map(|number| bf16::from_f32(*number).to_le_bytes()).collect(),
-        }
+/// Numbers as they stand in a file.
+fn bytes_of(precision: Precision, numbers: &[f32]) -> Vec<u8> {
+    match precision {
+        Precision::F32 => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
+        Precision::F16 => numbers.iter().flat_map(|number| f16::from_f32(*number).to_le_bytes()).collect(),
+        Precision::Bf16 => numbers.iter().flat_map(|number| bf16::from_f32(*number).to_le_bytes()).collect(),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use adatad_adapter::PrecisionChoice;
+use adatad_backbone::Precision;
 use adatad_data::classes::{ClassError, ClassList};
 use adatad_data::features::StandardError;
 use adatad_data::random::{Rng, Stream};
@@ -17,7 +19,7 @@ use burn::tensor::Device;
 
 use crate::batch::Batch;
 use crate::classifier::Classifier;
-use crate::config::{ConfigError, RunConfig};
+use crate::config::{ConfigError, Input, RunConfig};
 use crate::dataset::{Cover, Dataset};
 use crate::folder::{FolderError, RunFolder};
 use crate::model::AdaTad;
@@ -87,6 +89,18 @@ pub struct Detector {
     thin_windows: bool,
     classifier: Option<Classifier>,
     device: Device,
+    /// Numbers of the run that the device does not know.
+    unknown: Option<Precision>,
+}
+
+/// Makes `config` one that the device can compute: products in f32 where it does not know their numbers, which are returned.
+fn widened(config: &mut RunConfig, device: &Device) -> Option<Precision> {
+    let Input::Videos(videos) = &mut config.input else { return None };
+    let precision = videos.adapter.precision.on(device);
+    (!device.supports_dtype(precision.dtype())).then(|| {
+        videos.adapter.precision = PrecisionChoice::F32;
+        precision
+    })
 }
 
 impl Detector {
@@ -117,16 +131,19 @@ impl Detector {
             min_duration: config.inference.min_duration,
             suppression: config.inference.suppression.clone(),
             device: device.clone(),
+            unknown: None,
         })
     }
 
-    /// The detector of a finished run.
+    /// The detector of a finished run. Where the device does not know the numbers that it was trained in, in f32: it has all
+    /// digits of the others (see [`notice`](Self::notice)).
     ///
     /// # Errors
     ///
     /// The folder is no run, or its files are damaged.
     pub fn load(folder: &RunFolder, device: &Device) -> Result<Self, DetectError> {
-        let config = RunConfig::load(&folder.config(), &[])?;
+        let mut config = RunConfig::load(&folder.config(), &[])?;
+        let unknown = widened(&mut config, device);
         let weights = folder.weights();
         if !weights.is_file() {
             let missing = "weights.safetensors (has training finished?)";
@@ -137,7 +154,13 @@ impl Detector {
         let mut unused = Rng::new(config.seed, Stream::Init, 0, 0);
         let mut model = AdaTad::blank(&config.model(classes.len()), &mut unused, device);
         weights::load(&mut model, &weights)?;
-        Self::new(&config, folder, classes, model.valid(), device)
+        Ok(Self { unknown, ..Self::new(&config, folder, classes, model.valid(), device)? })
+    }
+
+    /// What whoever uses it should know.
+    pub fn notice(&self) -> Option<String> {
+        let numbers = self.unknown?.name();
+        Some(format!("this device knows no numbers in {numbers}, which the model was trained with: it computes in f32"))
     }
 
     /// The classes, in the order of their indices.

@@ -20,6 +20,7 @@ pub mod fleet;
 pub mod folder;
 pub mod journal;
 pub mod lock;
+pub mod loss_scale;
 pub mod matrix;
 pub mod memory;
 pub mod model;

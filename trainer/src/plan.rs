@@ -42,7 +42,7 @@ pub struct Flops {
 /// Memory of what is held throughout, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct WeightMemory {
-    /// Every parameter and the position table, in 32 bits.
+    /// Every parameter and the position table: in 32 bits, but for frozen weights of products in 16.
     pub weights: u64,
     /// Gradients, moments and averages of what learns, in 32 bits.
     pub trained_state: u64,
@@ -111,11 +111,18 @@ impl Plan {
         let learning = if adapter.backbone_learns() { backbone } else { 0 };
         let trained = learning + adapters + detector;
         let total = backbone + adapters + detector;
+        let frozen = backbone - learning;
+        // Norms stay in 32 bits.
+        let narrow = frozen.saturating_sub((4 * vit.depth * vit.width) as u64);
+        let saved = narrow * (F32 - adapter.precision.known().size() as u64);
         let table = (VitConfig::CLIP_TOKENS * vit.position_grid * vit.position_grid * vit.width) as u64;
         Self {
-            params: Parameters { total, frozen: backbone - learning, adapters, detector, trained },
+            params: Parameters { total, frozen, adapters, detector, trained },
             flops: flops(vit, adapter, input),
-            memory: WeightMemory { weights: (total + table) * F32, trained_state: trained * (TRAINED_STATE - 1) * F32 },
+            memory: WeightMemory {
+                weights: (total + table) * F32 - saved,
+                trained_state: trained * (TRAINED_STATE - 1) * F32,
+            },
         }
     }
 }

@@ -241,6 +241,7 @@ impl Session<'_> {
     /// See [`SessionError`].
     pub fn evaluate(&self, subset: &str) -> Result<Option<Evaluated>, SessionError> {
         let detector = Detector::load(self.folder, self.device)?;
+        detector.notice().iter().for_each(|notice| self.observer.note(notice));
         let annotations = self.annotations()?;
         let data = self.open(&annotations, detector.classes(), self.tested(subset)?)?;
         Ok(evaluate(&detector, &data, &self.config.evaluation.tiou, self.stop, self.observer)?)
@@ -280,16 +281,18 @@ impl Session<'_> {
     fn model(&self, classes: usize) -> Result<(AdaTad, Option<String>), SessionError> {
         let random = &mut Rng::new(self.config.seed, Stream::Init, 0, 0);
         let (config, device) = (self.config.model(classes), &self.device.clone().autodiff());
-        let Some(VideoInput { backbone, weights: Some(given), .. }) = self.config.input.videos() else {
+        let Some(VideoInput { backbone, adapter, weights: Some(given), .. }) = self.config.input.videos() else {
             return Ok((AdaTad::init(&config, random, device), None));
         };
         let path = self.root.join(&given.backbone);
         let pretrained = VitWeights::open(&path, given.state_dict.as_deref())?;
         // Where the file may lack something, that must be random.
-        let mut vit = match given.allow_missing.is_empty() {
+        let vit = match given.allow_missing.is_empty() {
             true => Vit::blank(backbone, device),
             false => Vit::init(backbone, random, device),
         };
+        // Before it is filled: frozen weights of 16 bits are never there in 32.
+        let mut vit = vit.in_precision(adapter.precision.on(self.device), !adapter.backbone_learns());
         pretrained.load(&mut vit, backbone, &given.allow_missing)?;
         let digest = digest::of(&[path]).map_err(|Unreadable { path, source }| CheckpointError::Io { path, source })?;
         Ok((AdaTad::around(vit, &config, random, device), Some(digest)))

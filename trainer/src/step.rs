@@ -47,13 +47,22 @@ pub struct Found {
     pub reads: usize,
 }
 
-/// Where a step's random draws come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepSeed {
-    /// The run's seed.
+/// What differs from step to step besides weights and windows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Turn {
+    /// The run's seed, from which all draws follow.
     pub seed: u64,
     /// The step, from 0.
     pub step: u64,
+    /// What the loss is multiplied by for the backward pass, and the gradients divided by after it.
+    pub loss_scale: f64,
+}
+
+impl Turn {
+    /// A step whose loss is taken as it is.
+    pub fn plain(seed: u64, step: u64) -> Self {
+        Self { seed, step, loss_scale: 1.0 }
+    }
 }
 
 /// How a step is run: all plans give the same gradients, but for rounding.
@@ -119,7 +128,7 @@ pub fn gradients(
     model: &AdaTad,
     samples: Vec<Sample>,
     normalizer: &mut LossNormalizer,
-    seed: StepSeed,
+    turn: Turn,
     plan: &StepPlan,
     device: &Device,
     fleet: &Fleet,
@@ -131,7 +140,7 @@ pub fn gradients(
     let positives = batches.iter().map(|batch| model.detector.positives(&batch.mask, &batch.truth)).sum();
     let divisor = normalizer.update(positives);
     let truth: Vec<_> = batches.iter().flat_map(|batch| batch.truth.iter().cloned()).collect();
-    let goals = model.detector.goals(&truth, &mut Rng::new(seed.seed, Stream::Balance, seed.step, 0));
+    let goals = model.detector.goals(&truth, &mut Rng::new(turn.seed, Stream::Balance, turn.step, 0));
     let windows = batches.len();
     let at_once = plan.windows_at_once * fleet.len();
     let run = |index: usize, batch: Batch| {
@@ -142,7 +151,7 @@ pub fn gradients(
         };
         let here = fleet.of(index).map_or(device, |replica| &replica.device);
         let model = if at_once > fleet.len() { model.fork(here) } else { model };
-        let mut drop = Rng::new(seed.seed, Stream::Drop, seed.step, index as u64);
+        let mut drop = Rng::new(turn.seed, Stream::Drop, turn.step, index as u64);
         let mut values = None;
         let gradients = through(&model, batch.input, &plan.keep, Some(&mut drop), |features, mut drop| {
             let frame_loss = model.frame_loss(features.clone(), &batch.mask, &batch.truth);
@@ -160,7 +169,7 @@ pub fn gradients(
             };
             let total = losses.total + frame.clone();
             values = Some(Tensor::cat(vec![losses.classification, losses.regression, frame, total.clone()], 0));
-            total
+            if turn.loss_scale == 1.0 { total } else { total * turn.loss_scale }
         })?;
         let Some(values) = values else { unreachable!("a loss was asked for") };
         match elsewhere {
@@ -182,6 +191,9 @@ pub fn gradients(
             values.push(of_window);
             model.visit(&mut Add { sum: &mut sum, part });
         }
+    }
+    if turn.loss_scale != 1.0 {
+        model.visit(&mut Divide { gradients: &mut sum, by: turn.loss_scale });
     }
     let gradients = ModelGradients(sum);
     values.extend(gradients.norm_on_device(model));
@@ -225,6 +237,20 @@ fn side_by_side<T: Send>(mut group: Vec<(usize, Batch)>, run: &(impl Fn(usize, B
         };
         workers.into_iter().map(join).collect()
     })
+}
+
+/// By a power of two: no digit is lost.
+struct Divide<'a> {
+    gradients: &'a mut GradientsParams,
+    by: f64,
+}
+
+impl ModuleVisitor for Divide<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            self.gradients.register(param.id, gradient * (1.0 / self.by));
+        }
+    }
 }
 
 struct Add<'a> {

@@ -21,7 +21,7 @@ use crate::optim::{Optimizer, OptimizerConfig};
 use crate::plan::{Plan, Shown};
 use crate::rule::Rule;
 use crate::source::{self, Sample};
-use crate::step::{self, Found, StepPlan, StepSeed};
+use crate::step::{self, Found, StepPlan, Turn};
 
 /// Classes of THUMOS14.
 const CLASSES: usize = 20;
@@ -126,7 +126,7 @@ impl Ready {
     ///
     /// A temporary file of the plan cannot be written or read.
     pub fn train(mut self, plan: &StepPlan) -> Result<(Self, f64), SpillError> {
-        let seed = StepSeed { seed: 0, step: self.steps };
+        let seed = Turn::plain(0, self.steps);
         let (sample, autodiff) = (self.sample(), self.device.clone().autodiff());
         let Found { gradients, norm, losses, .. } =
             step::gradients(&self.model, vec![sample], &mut self.normalizer, seed, plan, &autodiff, &Fleet::default())?;

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use adatad_backbone::weights::deferred;
 use adatad_backbone::weights::file::{FileError, WeightFile};
+use adatad_backbone::weights::{AsHeld, deferred};
 use burn::module::Module;
 use burn::store::{
     BurnToPyTorchAdapter, KeyRemapper, ModuleAdapter, ModuleContext, ModuleSnapshot, PyTorchToBurnAdapter,
@@ -124,7 +124,7 @@ pub fn load<M: Module + ModuleSnapshot>(module: &mut M, path: &Path) -> Result<V
     let stored = dict.tensors.iter().map(|(name, info)| {
         deferred(&file, renamed(&patterns, (*name).to_owned()), info.shape().to_vec(), vec![(*info).clone()])
     });
-    let adapter = PyTorchToBurnAdapter.chain(ScalarAdapter { to_file: false });
+    let adapter = PyTorchToBurnAdapter.chain(ScalarAdapter { to_file: false }).chain(AsHeld::by(module, true));
     // Files do not say which kind of detector they hold.
     let result = module.apply(stored.collect(), None, Some(Box::new(adapter)), true);
     let missing: Vec<String> = result.missing.into_iter().map(|(path, _)| path).collect();

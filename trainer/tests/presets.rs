@@ -12,7 +12,7 @@ use adatad::config::presets::{ALL, RunPreset};
 use adatad::config::{AugmentConfig, CropKind, Input, RunConfig, VideoInput};
 use adatad::memory::{Budget, Shape};
 use adatad::plan::{Plan, Shown};
-use adatad_adapter::{Keep, TuningMode};
+use adatad_adapter::{Keep, PrecisionChoice, TuningMode};
 use adatad_data::datasets::Shape as Windows;
 use adatad_detector::DetectorConfig;
 use adatad_detector::actionformer::ActionFormerConfig;
@@ -140,6 +140,8 @@ fn backbone_and_adapters_are_those_of_the_reference() {
         assert_eq!((adapter.reduction, adapter.kernel, adapter.dilation), (row.reduction, 3, 1), "{name}");
         assert_eq!(adapter.backbone_learns(), row.mode == TuningMode::Full, "{name}");
         assert!(!adapter.centre_features && !adapter.half_inputs, "{name}");
+        // Mixed precision in all of them (`solver.amp`), where a device has it.
+        assert_eq!(adapter.precision, PrecisionChoice::Auto, "{name}");
     }
 }
 

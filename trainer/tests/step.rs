@@ -10,7 +10,7 @@ use adatad::config::RunConfig;
 use adatad::fleet::Fleet;
 use adatad::model::AdaTad;
 use adatad::source::{Sample, Shown};
-use adatad::step::{Found, StepPlan, StepSeed, gradients};
+use adatad::step::{Found, StepPlan, Turn, gradients};
 use adatad_adapter::Keep;
 use adatad_data::random::{Rng, Stream};
 use adatad_data::window::{FramePlan, Timing, Truth, Window};
@@ -55,8 +55,7 @@ fn step(windows: usize, plan: &StepPlan) -> (AdaTad, Found) {
     let samples = (0..windows).map(sample).collect();
     let mut normalizer = config.detector.normalizer();
     let found =
-        gradients(&model, samples, &mut normalizer, StepSeed { seed: 0, step: 0 }, plan, &device, &Fleet::default())
-            .unwrap();
+        gradients(&model, samples, &mut normalizer, Turn::plain(0, 0), plan, &device, &Fleet::default()).unwrap();
     (model, found)
 }
 

@@ -5,11 +5,13 @@
 //! fills a transformer, one tensor at a time, so that loading takes little more memory than the parameters themselves.
 
 pub mod file;
+mod held;
 mod hugging_face;
 mod layout;
 mod matching;
 mod vit;
 
+pub use held::AsHeld;
 pub use hugging_face::HuggingFaceError;
 pub use layout::{Layout, Names, Place};
 pub use matching::{Match, Matched, Missing, WrongShape};

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::store::burn_pack::{self, Tensor as Stored};
-use burn::store::{ModuleSnapshot, PyTorchToBurnAdapter};
+use burn::store::{ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter};
 use burn::tensor::{Bytes, DType};
 
 use super::file::{FileError, FileKind, StateDict, TensorInfo, WeightFile};
+use super::held::AsHeld;
 use super::hugging_face::{HuggingFaceConfig, HuggingFaceError};
 use super::layout::{Layout, Names, Place};
 use super::matching::Match;
@@ -228,7 +229,8 @@ impl VitWeights {
                 deferred(&self.file, matched.name.clone(), matched.shape.clone(), parts)
             })
             .collect();
-        let result = vit.apply(stored, None, Some(Box::new(PyTorchToBurnAdapter)), false);
+        let adapter = PyTorchToBurnAdapter.chain(AsHeld::by(vit, false));
+        let result = vit.apply(stored, None, Some(Box::new(adapter)), false);
         if !result.errors.is_empty() {
             let faults = result.errors.iter().map(ToString::to_string).collect();
             return Err(WeightsError::Mismatch { path: self.path().into(), faults });

@@ -25,6 +25,7 @@ pub use tensors::Tensors;
 
 use crate::average::{WeightAverage, learning_weights, put_weights};
 use crate::disk;
+use crate::loss_scale::LossScale;
 use crate::model::AdaTad;
 use crate::optim::OptimizerState;
 use crate::rule::Moments;
@@ -60,6 +61,9 @@ pub struct Progress {
     pub skipped_windows: usize,
     /// Steps in a row, up to this one, whose gradient was not a number.
     pub skipped_steps: usize,
+    /// The factor on the loss; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<LossScale>,
     /// The best evaluation during training so far.
     pub best: Option<Best>,
     /// BLAKE3 of the file that the frozen weights come from.

@@ -7,11 +7,12 @@ use adatad::memory::{self, Asked, Budget};
 use adatad::trial::Trial;
 use adatad::usage::{Usage, resident_mib};
 use adatad_adapter::{AdapterConfig, Keep};
-use adatad_backbone::Preset;
+use adatad_backbone::{Precision, Preset};
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::device::DeviceName;
+use super::precision::PrecisionName;
 use super::size;
 use super::{Clock, Ending, say};
 
@@ -42,9 +43,9 @@ pub(crate) struct Step {
     /// How often; the best time counts
     #[arg(long, default_value_t = 1)]
     repeats: usize,
-    /// How block inputs are kept; all arithmetic is in f32
+    /// What products of backbone and adapters are computed in; with bf16, block inputs are kept in bf16, too
     #[arg(long, value_enum, default_value = "f32")]
-    precision: Precision,
+    precision: PrecisionName,
     /// Memory to use: a size, or `min` [default: what is free]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     memory: Option<Asked>,
@@ -80,12 +81,6 @@ enum Mode {
     Forward,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
-enum Precision {
-    F32,
-    Bf16,
-}
-
 impl Step {
     pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
         rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global()?;
@@ -97,14 +92,15 @@ impl Step {
             Backbone::G => Preset::VideomaeV2G,
         };
         let blocks = (self.from_block > 0).then(|| (self.from_block..preset.config().depth).collect());
-        let adapter = AdapterConfig { blocks, ..AdapterConfig::tia() };
+        let (precision, half_inputs) = (Precision::from(self.precision).into(), self.precision == PrecisionName::Bf16);
+        let adapter = AdapterConfig { blocks, precision, half_inputs, ..AdapterConfig::tia() };
         adapter.check(preset.config().width, preset.config().depth)?;
-        let trial = Trial { preset, adapter, frames: self.frames, pixels: self.pixels };
         let device = self.device.open()?;
-        self.device.keep_half(self.precision == Precision::Bf16, &device)?;
+        self.device.knows(Some(&adapter), &device)?;
+        let trial = Trial { preset, adapter, frames: self.frames, pixels: self.pixels };
         let budget = Budget {
             bytes: size::available(self.memory, self.device),
-            form: Keep { half: self.precision == Precision::Bf16, spill: self.spill.clone(), ..Keep::inputs() },
+            form: Keep { half: half_inputs, spill: self.spill.clone(), ..Keep::inputs() },
             clips: memory::clips(self.clips_per_launch, &device),
             batch: 1,
             threads: 1,

@@ -1,6 +1,8 @@
 //! `--device`: the one place of the program that names backends.
 
-use burn::tensor::{DType, Device};
+use adatad_adapter::AdapterConfig;
+use adatad_backbone::Precision;
+use burn::tensor::Device;
 
 use super::probe::{self, Part};
 
@@ -43,14 +45,16 @@ pub(crate) enum NoDevice {
     },
 }
 
-/// Block inputs are to be kept in bf16, and the device knows no such numbers.
+/// A run asks for numbers of 16 bits that the device does not know.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{name} knows no numbers in bf16 on this machine: without adapter.half-inputs (`bench step`: --precision f32) block \
-     inputs are kept in f32"
+    "{name} knows no numbers in {numbers} on this machine; --set {instead} (`bench step`, `plan`: --precision f32) does \
+     without"
 )]
 pub(crate) struct NoHalf {
     name: &'static str,
+    numbers: &'static str,
+    instead: &'static str,
 }
 
 /// Memory that is planned for on a card, where `--memory` does not say: Burn cannot tell how much of it is free.
@@ -93,11 +97,16 @@ impl DeviceName {
         }
     }
 
-    /// Refuses to keep block inputs in bf16 where the device cannot.
-    pub(crate) fn keep_half(self, half: bool, device: &Device) -> Result<(), NoHalf> {
-        match half && !device.supports_dtype(DType::BF16) {
-            true => Err(NoHalf { name: self.name() }),
-            false => Ok(()),
+    /// Refuses numbers of 16 bits that the device does not know. Without a backbone there are none.
+    pub(crate) fn knows(self, adapter: Option<&AdapterConfig>, device: &Device) -> Result<(), NoHalf> {
+        let Some(AdapterConfig { precision, half_inputs, .. }) = adapter else { return Ok(()) };
+        let asked = [
+            (precision.known(), "adapter.precision=f32"),
+            (if *half_inputs { Precision::Bf16 } else { Precision::F32 }, "adapter.half-inputs=false"),
+        ];
+        match asked.into_iter().find(|(numbers, _)| !device.supports_dtype(numbers.dtype())) {
+            Some((numbers, instead)) => Err(NoHalf { name: self.name(), numbers: numbers.name(), instead }),
+            None => Ok(()),
         }
     }
 
@@ -178,15 +187,25 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_device_knows_is_kept_in_bf16() {
+    fn only_numbers_that_a_device_knows_are_computed_with() {
         let (name, device) = (DeviceName::default(), DeviceName::default().built().unwrap());
-        assert!(name.keep_half(true, &device).is_ok() && name.keep_half(false, &device).is_ok());
+        let asking = |precision: Precision, half_inputs| AdapterConfig {
+            precision: precision.into(),
+            half_inputs,
+            ..AdapterConfig::tia()
+        };
+        for precision in Precision::ALL {
+            assert!(name.knows(Some(&asking(precision, true)), &device).is_ok());
+        }
+        assert!(name.knows(None, &device).is_ok());
         #[cfg(feature = "ndarray")]
         {
-            let device = DeviceName::Ndarray.built().unwrap();
-            assert!(DeviceName::Ndarray.keep_half(false, &device).is_ok());
-            let said = DeviceName::Ndarray.keep_half(true, &device).unwrap_err().to_string();
-            assert!(said.contains("ndarray") && said.contains("half-inputs"), "{said}");
+            let (name, device) = (DeviceName::Ndarray, DeviceName::Ndarray.built().unwrap());
+            assert!(name.knows(Some(&asking(Precision::F32, false)), &device).is_ok());
+            let said = |adapter| name.knows(Some(&adapter), &device).unwrap_err().to_string();
+            let said = [said(asking(Precision::F32, true)), said(asking(Precision::F16, false))];
+            assert!(said[0].contains("ndarray") && said[0].contains("half-inputs=false"), "{}", said[0]);
+            assert!(said[1].contains("f16") && said[1].contains("precision=f32"), "{}", said[1]);
         }
     }
 

@@ -12,6 +12,7 @@ mod matrix;
 mod merge;
 mod parity;
 mod plan;
+mod precision;
 mod probe;
 mod progress;
 mod run_file;

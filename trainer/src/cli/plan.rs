@@ -7,13 +7,14 @@ use adatad::memory::{self, Asked, Budget, Chosen, Shape};
 use adatad::plan::{Plan as Cost, Shown};
 use adatad::trial::Trial;
 use adatad_adapter::{AdapterConfig, Keep};
-use adatad_backbone::{Preset, VitConfig};
+use adatad_backbone::{Precision, Preset, VitConfig};
 use adatad_data::annotation::Annotations;
 use anyhow::Context;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
 use super::device::DeviceName;
+use super::precision::PrecisionName;
 use super::run_file::RunFile;
 use super::size;
 use super::{Clock, Ending, say};
@@ -47,6 +48,9 @@ pub(crate) struct Plan {
     /// Clips that pass through a block at once [default: on a processor 1, on a GPU as many as fill it and fit]
     #[arg(long, value_name = "N", value_parser = size::count)]
     clips_per_launch: Option<usize>,
+    /// What products of backbone and adapters are computed in
+    #[arg(long, value_enum, default_value = "f32", conflicts_with = "run")]
+    precision: PrecisionName,
     /// Keep block inputs in bf16
     #[arg(long, conflicts_with = "run")]
     half_inputs: bool,
@@ -67,7 +71,7 @@ impl Plan {
     }
 
     fn of_run(&self, run: &RunFile, clock: &Clock) -> anyhow::Result<Ending> {
-        let config = run.resolved(&self.set)?;
+        let mut config = run.resolved(&self.set)?;
         let classes = match self.classes.or_else(|| run.classes()) {
             Some(classes) => classes,
             None => {
@@ -78,9 +82,13 @@ impl Plan {
             }
         };
         let device = self.device.open()?;
+        config.settle(&device);
+        let adapter = config.input.videos().map(|videos| &videos.adapter);
+        self.device.knows(adapter, &device)?;
         let cost = Cost::of_run(&config, classes, &device);
         let input = Shown::of(&config);
-        let half = config.input.videos().is_some_and(|videos| videos.adapter.half_inputs);
+        let half = adapter.is_some_and(|adapter| adapter.half_inputs);
+        let precision = adapter.map_or(Precision::F32, |adapter| adapter.precision.known());
         let chosen = Shape::of(&config, cost).choose(&self.budget(half, config.schedule.batch, &device))?;
         if self.json {
             let mut result = as_json(&cost, &chosen);
@@ -105,7 +113,11 @@ impl Plan {
                 config.schedule.batch
             ));
             say(&format!("memory         {:>14} MiB", mebi(memory.total)));
-            say(&format!("  weights      {:>14} MiB in f32", mebi(memory.weights)));
+            let held = match (precision, params.frozen) {
+                (Precision::F32, _) | (_, 0) => "f32".to_owned(),
+                (precision, _) => format!("f32, frozen ones in {}", precision.name()),
+            };
+            say(&format!("  weights      {:>14} MiB in {held}", mebi(memory.weights)));
             say(&format!("  trained state{:>14} MiB (gradients, moments, averages)", mebi(memory.trained_state)));
             say(&format!("  frames       {:>14} MiB", mebi(memory.input)));
             say(&format!("  kept         {:>14} MiB", mebi(memory.kept)));
@@ -137,8 +149,10 @@ impl Plan {
         for preset in Preset::ALL.into_iter().filter(|preset| preset.config().depth > self.from_block) {
             let config = preset.config();
             let blocks = (self.from_block > 0).then(|| (self.from_block..config.depth).collect());
-            let adapter = AdapterConfig { blocks, half_inputs: self.half_inputs, ..AdapterConfig::tia() };
+            let precision = Precision::from(self.precision).into();
+            let adapter = AdapterConfig { blocks, precision, half_inputs: self.half_inputs, ..AdapterConfig::tia() };
             adapter.check(config.width, config.depth)?;
+            self.device.knows(Some(&adapter), &device)?;
             let trial = Trial { preset, adapter, frames: self.frames, pixels: self.pixels };
             let cost = Cost::of_backbone(&config, &trial.adapter, input);
             // What does not fit is told with what would.
@@ -158,7 +172,7 @@ impl Plan {
             return Ok(Ending::Done);
         }
         say(&format!("{} frames of {} px, a TIA after each block", input.frames, input.pixels));
-        say("                     total        frozen    adapters    TFLOP forward    TFLOP step    weights, f32");
+        say("                     total        frozen    adapters    TFLOP forward    TFLOP step        weights");
         for (preset, Cost { params, flops, memory }, ..) in &rows {
             say(&format!(
                 "{:<14}{:>13} {:>13} {:>11} {:>16} {:>13} {:>11} MiB",

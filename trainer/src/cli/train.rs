@@ -8,6 +8,7 @@ use adatad::memory::Asked;
 use adatad::observe::Observer;
 use adatad::session::{MemoryLimit, Session, scores};
 use adatad::summary::{recall_lines, score_lines};
+use adatad_backbone::Precision;
 use anyhow::{Context, bail};
 use serde_json::json;
 
@@ -79,7 +80,7 @@ const MAY_CHANGE: [&str; 6] = [
 impl Train {
     pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
         let out = self.out();
-        let (config, root) = self.config(&out)?;
+        let (mut config, root) = self.config(&out)?;
         if self.dry_run {
             say(config.to_toml().trim_end());
             return Ok(Ending::Done);
@@ -90,7 +91,13 @@ impl Train {
             None => self.device.open()?,
         };
         let others = self.devices.iter().skip(1).map(|place| place.open()).collect::<Result<Vec<_>, _>>()?;
-        name.keep_half(config.input.videos().is_some_and(|videos| videos.adapter.half_inputs), &device)?;
+        config.settle(&device);
+        let adapter = config.input.videos().map(|videos| &videos.adapter);
+        let precision = adapter.map_or(Precision::F32, |adapter| adapter.precision.known());
+        let names = self.devices.iter().skip(1).map(|place| place.name);
+        for (name, device) in std::iter::once((name, &device)).chain(names.zip(&others)) {
+            name.knows(adapter, device)?;
+        }
         let _lock = RunFolder::lock(&out)?;
         let folder = if self.resume { RunFolder::open(&out)? } else { RunFolder::create(&out, self.force)? };
         let stop = Stop::on_signal().context("cannot watch for Ctrl-C")?;
@@ -117,7 +124,7 @@ impl Train {
 
         let params = outcome.parameters;
         let mut result = json!({
-            "run_dir": out, "loss": outcome.epoch_losses, "params": params, "precision": "f32",
+            "run_dir": out, "loss": outcome.epoch_losses, "params": params, "precision": precision,
             "device": name.name(), "seed": config.seed, "stopped": outcome.stopped, "steps": outcome.steps,
             "best": outcome.best,
         });
@@ -166,7 +173,8 @@ impl Train {
                 None if !self.set.is_empty() => Some(RunConfig::load(&RunFolder::open(out)?.config(), &self.set)?),
                 None => None,
             };
-            let given = given.unwrap_or_else(|| saved.clone());
+            let mut given = given.unwrap_or_else(|| saved.clone());
+            given.settle_as(&saved);
             let changed = saved.differences(&given);
             let refused: Vec<_> =
                 changed.iter().filter(|line| !MAY_CHANGE.iter().any(|key| line.starts_with(key))).collect();

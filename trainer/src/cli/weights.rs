@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use adatad::convert::{Precision, convert};
+use adatad::convert::convert;
 use adatad_backbone::weights::{Match, VitWeights};
 use adatad_backbone::{Preset, Vit, VitConfig};
 use anyhow::bail;
 use serde_json::{Value, json};
 
 use super::device::DeviceName;
+use super::precision::PrecisionName;
 use super::{Clock, Ending, say, tell};
 
 /// Look into files of pretrained weights, convert them
@@ -82,13 +83,6 @@ enum Size {
     L,
     H,
     G,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum PrecisionName {
-    F32,
-    F16,
-    Bf16,
 }
 
 impl Size {
@@ -226,12 +220,7 @@ impl Convert {
         }
         let weights = self.source.open()?;
         let config = weights.config()?;
-        let precision = match self.precision {
-            PrecisionName::F32 => Precision::F32,
-            PrecisionName::F16 => Precision::F16,
-            PrecisionName::Bf16 => Precision::Bf16,
-        };
-        let bytes = convert(&weights, &config, &self.out, precision)?;
+        let bytes = convert(&weights, &config, &self.out, self.precision.into())?;
         let untold = untold(&config, &VitWeights::open(&self.out, None)?.config()?);
         if !untold.is_empty() {
             tell(&format!(

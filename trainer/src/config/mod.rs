@@ -16,10 +16,11 @@ mod video_list;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use adatad_adapter::Representation;
+use adatad_adapter::{PrecisionChoice, Representation};
 use adatad_data::window::Conversion;
 use adatad_detector::DetectorConfig;
 use adatad_detector::suppression::Suppression;
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
@@ -232,6 +233,22 @@ impl RunConfig {
     /// Keys whose values differ in `other`, as `key: here -> there`.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         overrides::differences(self, other)
+    }
+
+    /// Puts what suits `device` in place of what is left to it, so that the run is the same wherever it goes on.
+    pub fn settle(&mut self, device: &Device) {
+        if let Input::Videos(videos) = &mut self.input {
+            videos.adapter.precision = videos.adapter.precision.on(device).into();
+        }
+    }
+
+    /// The same as a run that began with `settled`.
+    pub fn settle_as(&mut self, settled: &Self) {
+        if let (Input::Videos(here), Input::Videos(there)) = (&mut self.input, &settled.input)
+            && here.adapter.precision == PrecisionChoice::Auto
+        {
+            here.adapter.precision = there.adapter.precision;
+        }
     }
 
     /// The model of this run.

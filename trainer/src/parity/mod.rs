@@ -178,7 +178,7 @@ pub fn has_backbone(folder: &Path, name: &str) -> bool {
     matches!(kind(folder, name), Ok(Kind::Whole { .. })) && half::has_frames(folder, name)
 }
 
-pub use half::{To, error as half_error};
+pub use half::{HalfErrors, errors as half_errors};
 
 /// Checks one fixture.
 pub fn one(folder: &Path, name: &str, device: &Device) -> Verdict {

@@ -9,6 +9,7 @@ use super::plan::Unready;
 use crate::checkpoint::Progress;
 use crate::config::RunConfig;
 use crate::folder::RunFolder;
+use crate::loss_scale::LossScale;
 use crate::source::Sample;
 
 /// Counts what is left out.
@@ -62,6 +63,15 @@ impl Guard<'_> {
             }
         }
         Ok(samples)
+    }
+
+    /// A step with a gradient beyond f16, which is left out: with the loss scaled by less, the next ones will do. Nothing is
+    /// wrong, and it is no step of those in a row that end a run.
+    pub(super) fn overflow(&mut self, progress: &mut Progress, smaller: LossScale) {
+        progress.loss_scale = Some(smaller);
+        let reason = format!("a gradient is beyond f16; the loss is scaled by {} from here on", smaller.factor);
+        self.log.skipped_step(progress.step, &reason);
+        self.watch.observer.note(&format!("step {}: {reason}; the step is left out", progress.step));
     }
 
     /// A step whose gradient is not a number, or that has no window left: it changes nothing. Told in the log and in a file

@@ -27,13 +27,14 @@ use crate::detect::DetectError;
 use crate::disk::{self, DiskFull};
 use crate::fleet::Fleet;
 use crate::folder::RunFolder;
+use crate::loss_scale::LossScale;
 use crate::model::AdaTad;
 use crate::observe::{Observer, StepReport};
 use crate::optim::{ModelGradients, Optimizer};
 use crate::record::{Record, Recorder, RunState};
 use crate::schedule::Schedule;
 use crate::source::Sample;
-use crate::step::{self, Found, StepLosses, StepPlan, StepSeed};
+use crate::step::{self, Found, StepLosses, StepPlan, Turn};
 use guard::Guard;
 use log::Log;
 use plan::{Job, Plan, Unready};
@@ -164,8 +165,13 @@ impl Training<'_> {
         let mut optimizer = Optimizer::new(self.config.optimizer.clone());
         let mut normalizer = self.config.detector.normalizer();
         if !resume {
-            let progress =
-                Progress { loss_normalizer: normalizer.value, frozen: self.frozen.clone(), ..Progress::default() };
+            let precision = self.config.input.videos().map(|videos| videos.adapter.precision.on(self.device));
+            let progress = Progress {
+                loss_normalizer: normalizer.value,
+                frozen: self.frozen.clone(),
+                loss_scale: precision.and_then(LossScale::of),
+                ..Progress::default()
+            };
             return Ok(Live { model: Some(model), average, optimizer, normalizer, progress });
         }
         let observer = self.watch.observer;
@@ -271,24 +277,31 @@ impl Run<'_> {
         let factor = self.schedule.rate(1.0, step);
         let before = live.normalizer;
         let Some(model) = live.model.as_ref() else { unreachable!("the model is put back") };
-        let made = match samples.is_empty() {
+        let scale = live.progress.loss_scale;
+        let found = match samples.is_empty() {
             true => None,
             false => {
-                let seed = StepSeed { seed: config.seed, step: step as u64 };
+                let loss_scale = scale.map_or(1.0, |scale| scale.factor);
+                let turn = Turn { seed: config.seed, step: step as u64, loss_scale };
                 let device = &device.clone().autodiff();
-                let Found { gradients, norm, losses, .. } =
-                    step::gradients(model, samples, &mut live.normalizer, seed, step_plan, device, &self.fleet)?;
-                (norm.is_finite() && losses.total.is_finite()).then_some((gradients, losses, norm)).or_else(|| {
-                    live.normalizer = before;
-                    None
-                })
+                Some(step::gradients(model, samples, &mut live.normalizer, turn, step_plan, device, &self.fleet)?)
             }
         };
-        let report = match made {
-            Some((gradients, losses, norm)) => self.update(live, gradients, (losses, norm), factor),
-            None => {
-                let facts = guard::Facts { step, rate: config.optimizer.learning_rate * factor, videos: names };
-                guard.not_a_number(&mut live.progress, self.training.folder, facts)?;
+        let report = match found {
+            Some(Found { gradients, norm, losses, .. }) if norm.is_finite() && losses.total.is_finite() => {
+                live.progress.loss_scale = scale.map(LossScale::worked);
+                self.update(live, gradients, (losses, norm), factor)
+            }
+            found => {
+                live.normalizer = before;
+                let beyond = found.is_some_and(|found| found.losses.total.is_finite());
+                match scale.filter(|_| beyond).and_then(LossScale::overflowed) {
+                    Some(smaller) => guard.overflow(&mut live.progress, smaller),
+                    None => {
+                        let facts = guard::Facts { step, rate: config.optimizer.learning_rate * factor, videos: names };
+                        guard.not_a_number(&mut live.progress, self.training.folder, facts)?;
+                    }
+                }
                 live.progress.step += 1;
                 None
             }

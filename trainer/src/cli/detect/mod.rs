@@ -22,7 +22,7 @@ use serde_json::json;
 use super::device::DeviceName;
 use super::progress::Progress;
 use super::stop::Stop;
-use super::{Clock, Ending, say};
+use super::{Clock, Ending, say, tell};
 use format::{Format, VideoResult};
 use shard::Shard;
 
@@ -74,6 +74,7 @@ impl Detect {
     pub(crate) fn run(self, clock: &Clock) -> anyhow::Result<Ending> {
         let folder = RunFolder::open(&self.run)?;
         let detector = Detector::load(&folder, &self.device.open()?)?;
+        detector.notice().iter().for_each(|notice| tell(notice));
         let thresholds = Thresholds::parse(&self.min_score, 0.1, detector.classes())?;
         let format = if self.json { Format::Json } else { self.format };
         let stop = Stop::on_signal().context("cannot watch for Ctrl-C")?;

@@ -46,6 +46,12 @@ pub(super) const KEYS: &[Key] = &[
     whole("adapter.dilation", 1, "Distance of the kernel's taps.").unit("tubelets").or("1"),
     flag("adapter.train-backbone", "Whether the backbone's own weights learn too.").required_if(VIDEOS),
     flag("adapter.centre-features", "Whether each window's mean feature is subtracted.").required_if(VIDEOS),
+    key(
+        "adapter.precision",
+        Word(&["auto", "f32", "f16", "bf16"]),
+        "What products in backbone and adapters are computed in; 16 bits: mixed precision. auto: f16 on GPUs that know it.",
+    )
+    .or("\"f32\""),
     flag("adapter.half-inputs", "Whether block inputs are rounded to bf16 in training: half the memory.").or("false"),
     key("detector.kind", Word(&["actionformer", "tridet", "gtad"]), "Which detector."),
     whole("detector.channels", 1, "Channels of its features."),
