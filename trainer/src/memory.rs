@@ -30,7 +30,7 @@ pub struct StepMemory {
     pub weights: u64,
     /// Gradients, moments and averages of what learns.
     pub trained_state: u64,
-    /// Frames of windows, as bytes.
+    /// Frames of windows, as bytes: all of a step, and those that wait for the next.
     pub input: u64,
     /// What stays from the forward to the backward pass.
     pub kept: u64,
@@ -57,7 +57,7 @@ pub struct Budget {
     pub form: Keep,
     /// Clips that may pass through a block at once: as many as fit.
     pub clips: RangeInclusive<usize>,
-    /// Windows of a step.
+    /// Windows of a step; the frames of all are there together.
     pub batch: usize,
     /// Windows that may be run side by side.
     pub threads: usize,
@@ -153,9 +153,10 @@ impl<'a> Shape<'a> {
         let most = budget.batch.min(budget.threads).max(1);
         let Some((vit, adapter)) = self.backbone else {
             let need = Need { kept: 0, working: 0, again: 0.0 };
-            let mut ways = (1..=most).rev().map(|at_once| self.chosen(budget.form.clone(), need, at_once));
+            let mut ways =
+                (1..=most).rev().map(|at_once| self.chosen(budget.form.clone(), need, at_once, budget.batch));
             let fits = |chosen: &Chosen| budget.bytes.is_none_or(|bytes| chosen.memory.total <= bytes);
-            let needed = self.chosen(budget.form.clone(), need, 1).memory.total;
+            let needed = self.chosen(budget.form.clone(), need, 1, budget.batch).memory.total;
             return ways.find(fits).ok_or(DoesNotFit { needed, budget: budget.bytes.unwrap_or(0) });
         };
         let cost = Cost { vit, adapter, frames: self.shown.frames, pixels: self.shown.pixels };
@@ -163,7 +164,10 @@ impl<'a> Shape<'a> {
             .flat_map(|clips_at_once| cost.choices(&Keep { clips_at_once, ..budget.form.clone() }))
             .collect();
         let ways = (1..=most).rev().flat_map(|at_once| choices.iter().map(move |(keep, need)| (at_once, keep, need)));
-        let ways = ways.map(|(at_once, keep, need)| (need.again, self.chosen(keep.clone(), *need, at_once)));
+        let way = |(at_once, keep, need): (usize, &Keep, &Need)| {
+            (need.again, self.chosen(keep.clone(), *need, at_once, budget.batch))
+        };
+        let ways = ways.map(way);
         let size = |chosen: &Chosen| chosen.memory.total;
         let smallest = || ways.clone().min_by(|(_, a), (_, b)| size(a).cmp(&size(b)));
         let found = match budget.bytes {
@@ -182,13 +186,13 @@ impl<'a> Shape<'a> {
         found.map(|(_, chosen)| chosen).ok_or_else(|| DoesNotFit { needed: least(), budget: budget.bytes.unwrap_or(0) })
     }
 
-    fn chosen(&self, keep: Keep, need: Need, at_once: usize) -> Chosen {
+    fn chosen(&self, keep: Keep, need: Need, at_once: usize, batch: usize) -> Chosen {
         let Plan { memory: state, .. } = self.plan;
         let windows = at_once as u64;
         let pixels = (3 * self.shown.frames * self.shown.pixels * self.shown.pixels) as u64;
         let graph = GRAPH * (self.steps * self.detector.width()) as u64 * F32;
         // The graph is gone before the backbone's backward pass begins.
-        let (input, kept) = ((windows + AHEAD as u64) * pixels, windows * need.kept);
+        let (input, kept) = ((batch + AHEAD) as u64 * pixels, windows * need.kept);
         let working = windows * need.working.max(graph);
         let working = working + SLACK.0 + (state.trained_state + kept + working) * SLACK.1 / 100;
         let total = state.weights + state.trained_state + input + kept + working;

@@ -90,12 +90,13 @@ pub const BF16_GRADIENTS: Tolerance = Tolerance {
     numbers: "bf16",
     allowed: 8e-2,
     unit: "of their root mean square",
-    reason: "they follow from features that are off, and are rounded on their own way back",
+    reason: "a ReLU of the detector that is on instead of off has another gradient altogether, and so many are as features \
+             are off: the error of all gradients together goes with the root of that of the features",
 };
 
 /// Gradients of a step whose backbone is in f16.
 pub const F16_GRADIENTS: Tolerance =
-    Tolerance { numbers: "f16", allowed: 1e-2, reason: "an eighth of the error of bf16", ..BF16_GRADIENTS };
+    Tolerance { numbers: "f16", allowed: 3e-2, reason: "the root of an eighth of the error of bf16", ..BF16_GRADIENTS };
 
 /// The whole table.
 pub const TABLE: [Tolerance; 10] =

@@ -5,6 +5,7 @@
 
 mod faults;
 mod kill;
+mod overflow;
 mod process;
 #[path = "../small/mod.rs"]
 mod small;
