@@ -79,8 +79,7 @@ pub struct Plan {
 impl Plan {
     /// A transformer with adapters, without a detector.
     pub fn of_backbone(vit: &VitConfig, adapter: &AdapterConfig, input: Shown) -> Self {
-        let adapters = adapter.placed(vit.depth).len() as u64 * adapter_parameters(vit, adapter);
-        Self::with(vit, adapter, input, [vit.parameters() as u64, adapters, 0])
+        Self::with(vit, adapter, input, 0)
     }
 
     /// A run with this many classes.
@@ -90,14 +89,13 @@ impl Plan {
 
     /// A model, and the windows it sees.
     pub fn of_model(config: &ModelConfig, shown: Shown, device: &Device) -> Self {
-        // Its values do not matter: it is built so that what is counted is what would run.
+        // Only the detector is built, on features as wide as they would be: a backbone can be larger than this machine.
         let random = &mut Rng::new(0, Stream::Init, 0, 0);
-        let model = AdaTad::blank(config, random, &device.clone().autodiff());
-        let [backbone, adapters, detector] = model.parts().map(|count| count as u64);
+        let source = FeatureSource::Stored { channels: config.source.channels() };
+        let model = AdaTad::blank(&ModelConfig { source, ..config.clone() }, random, &device.clone().autodiff());
+        let [.., detector] = model.parts().map(|count| count as u64);
         match &config.source {
-            FeatureSource::Backbone { vit, adapter, .. } => {
-                Self::with(vit, adapter, shown, [backbone, adapters, detector])
-            }
+            FeatureSource::Backbone { vit, adapter, .. } => Self::with(vit, adapter, shown, detector),
             FeatureSource::Stored { .. } => Self {
                 params: Parameters { total: detector, frozen: 0, adapters: 0, detector, trained: detector },
                 flops: Flops { forward: 0, step: 0 },
@@ -106,8 +104,9 @@ impl Plan {
         }
     }
 
-    fn with(vit: &VitConfig, adapter: &AdapterConfig, input: Shown, parts: [u64; 3]) -> Self {
-        let [backbone, adapters, detector] = parts;
+    fn with(vit: &VitConfig, adapter: &AdapterConfig, input: Shown, detector: u64) -> Self {
+        let backbone = vit.parameters() as u64;
+        let adapters = adapter.placed(vit.depth).len() as u64 * adapter_parameters(vit, adapter);
         let learning = if adapter.backbone_learns() { backbone } else { 0 };
         let trained = learning + adapters + detector;
         let total = backbone + adapters + detector;
@@ -182,6 +181,25 @@ mod tests {
 
     fn tia() -> AdapterConfig {
         AdapterConfig::tia()
+    }
+
+    /// Of small models of every kind, against the models themselves.
+    #[test]
+    fn what_is_counted_is_what_is_built() {
+        let modes = [TuningMode::Frozen, TuningMode::Adapter, TuningMode::Tia, TuningMode::Ladder, TuningMode::Full];
+        let device = Device::flex();
+        for mode in modes {
+            let mut config = RunConfig::demonstration(&[]).unwrap().model(7);
+            let FeatureSource::Backbone { adapter, .. } = &mut config.source else { unreachable!() };
+            (adapter.mode, adapter.blocks, adapter.train_backbone) = (mode, Some(vec![1]), mode == TuningMode::Full);
+            let built = AdaTad::init(&config, &mut Rng::new(0, Stream::Init, 0, 0), &device.clone().autodiff());
+            let [backbone, adapters, detector] = built.parts().map(|count| count as u64);
+            let params = Plan::of_model(&config, Shown { frames: 256, pixels: 96 }, &device).params;
+            assert_eq!(params.adapters, adapters, "{mode:?}");
+            assert_eq!(params.detector, detector, "{mode:?}");
+            assert_eq!(params.total, backbone + adapters + detector, "{mode:?}");
+            assert_eq!(params.trained, built.parameters().trained as u64, "{mode:?}");
+        }
     }
 
     #[test]
