@@ -20,7 +20,7 @@ pub fn constant<const D: usize>(shape: [usize; D], value: f32, device: &Device) 
     Param::from_data(TensorData::full(shape, value), device)
 }
 
-/// A parameter of zeros. On the processor its memory is not touched until it is written to.
+/// A parameter of zeros.
 pub fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
     Param::from_tensor(Tensor::zeros(shape, device))
 }

@@ -25,16 +25,29 @@ pub struct Vit {
 impl Vit {
     /// Draws the initial weights.
     pub fn init(config: &VitConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let patch_embed = PatchEmbed::init(config, rng, device);
-        let blocks = (0..config.depth).map(|i| Block::init(config, i, rng, device)).collect();
-        Self::of(config, patch_embed, blocks, device)
+        Self::init_in(Precision::F32, false, config, rng, device)
     }
 
-    /// A transformer with all weights 0, to be filled from a file. Memory that is 0 from the start is not touched, so
-    /// that this takes no time, and loading takes no memory twice.
+    /// The same [in numbers of this kind](Self::in_precision), block by block: `frozen` weights are never all there in 32
+    /// bits.
+    pub fn init_in(precision: Precision, frozen: bool, config: &VitConfig, rng: &mut dyn Rng, device: &Device) -> Self {
+        let patch_embed = PatchEmbed::init(config, rng, device).in_precision(precision, frozen);
+        let block = |i| Block::init(config, i, rng, device).in_precision(precision, frozen);
+        Self::of(config, patch_embed, (0..config.depth).map(block).collect(), device)
+    }
+
+    /// A transformer with all weights 0, to be filled from a file: nothing is drawn, and what is loaded takes the place of
+    /// what is there, one tensor after another.
     pub fn blank(config: &VitConfig, device: &Device) -> Self {
-        let blocks = (0..config.depth).map(|i| Block::blank(config, i, device)).collect();
-        Self::of(config, PatchEmbed::blank(config, device), blocks, device)
+        Self::blank_in(Precision::F32, false, config, device)
+    }
+
+    /// The same [in numbers of this kind](Self::in_precision), block by block: what is read from a file afterwards is taken
+    /// as it is held.
+    pub fn blank_in(precision: Precision, frozen: bool, config: &VitConfig, device: &Device) -> Self {
+        let patch_embed = PatchEmbed::blank(config, device).in_precision(precision, frozen);
+        let block = |i| Block::blank(config, i, device).in_precision(precision, frozen);
+        Self::of(config, patch_embed, (0..config.depth).map(block).collect(), device)
     }
 
     fn of(config: &VitConfig, patch_embed: PatchEmbed, blocks: Vec<Block>, device: &Device) -> Self {
@@ -45,8 +58,7 @@ impl Vit {
     }
 
     /// The transformer with its products in numbers of this kind. `frozen` weights of products are held in them, too: half
-    /// the memory. What is read from
-    /// a file afterwards is taken as it is held.
+    /// the memory. What is read from a file afterwards is taken as it is held.
     pub fn in_precision(self, precision: Precision, frozen: bool) -> Self {
         let patch_embed = self.patch_embed.in_precision(precision, frozen);
         let blocks = self.blocks.into_iter().map(|block| block.in_precision(precision, frozen)).collect();

@@ -100,22 +100,27 @@ pub struct ParameterCount {
 impl AdaTad {
     /// Draws the initial weights. `device` decides whether gradients can be taken.
     pub fn init(config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let vit = |vit: &VitConfig, rng: &mut dyn Rng| Vit::init(vit, rng, device);
+        let vit = |vit: &VitConfig, adapter: &AdapterConfig, rng: &mut dyn Rng| {
+            Vit::init_in(adapter.precision.on(device), !adapter.backbone_learns(), vit, rng, device)
+        };
         Self::with(vit, config, rng, device)
     }
 
     /// A model whose weights will be read from elsewhere: nothing is drawn for the transformer, which is the most of it.
     pub fn blank(config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        Self::with(|vit, _| Vit::blank(vit, device), config, rng, device)
+        let vit = |vit: &VitConfig, adapter: &AdapterConfig, _: &mut dyn Rng| {
+            Vit::blank_in(adapter.precision.on(device), !adapter.backbone_learns(), vit, device)
+        };
+        Self::with(vit, config, rng, device)
     }
 
     /// Draws the initial weights of everything but the transformer, which comes from elsewhere.
     pub fn around(vit: Vit, config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        Self::with(|_, _| vit, config, rng, device)
+        Self::with(|_, _, _| vit, config, rng, device)
     }
 
     fn with(
-        vit: impl FnOnce(&VitConfig, &mut dyn Rng) -> Vit,
+        vit: impl FnOnce(&VitConfig, &AdapterConfig, &mut dyn Rng) -> Vit,
         config: &ModelConfig,
         rng: &mut dyn Rng,
         device: &Device,
@@ -124,7 +129,7 @@ impl AdaTad {
         let channels = source.channels();
         let backbone = match source {
             FeatureSource::Backbone { vit: vit_config, adapter, representation } => {
-                let vit = vit(vit_config, &mut *rng);
+                let vit = vit(vit_config, adapter, &mut *rng);
                 Some(AdaptedBackbone::init(vit, adapter, *representation, &mut *rng, device))
             }
             FeatureSource::Stored { .. } => None,

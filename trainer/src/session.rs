@@ -287,12 +287,12 @@ impl Session<'_> {
         let path = self.root.join(&given.backbone);
         let pretrained = VitWeights::open(&path, given.state_dict.as_deref())?;
         // Where the file may lack something, that must be random.
-        let vit = match given.allow_missing.is_empty() {
-            true => Vit::blank(backbone, device),
-            false => Vit::init(backbone, random, device),
+        // Frozen weights of 16 bits are never all there in 32.
+        let (precision, frozen) = (adapter.precision.on(self.device), !adapter.backbone_learns());
+        let mut vit = match given.allow_missing.is_empty() {
+            true => Vit::blank_in(precision, frozen, backbone, device),
+            false => Vit::init_in(precision, frozen, backbone, random, device),
         };
-        // Before it is filled: frozen weights of 16 bits are never there in 32.
-        let mut vit = vit.in_precision(adapter.precision.on(self.device), !adapter.backbone_learns());
         pretrained.load(&mut vit, backbone, &given.allow_missing)?;
         let digest = digest::of(&[path]).map_err(|Unreadable { path, source }| CheckpointError::Io { path, source })?;
         Ok((AdaTad::around(vit, &config, random, device), Some(digest)))

@@ -1,5 +1,5 @@
 //! What a run survives, and what it says when it does not: signals, full disks, damaged checkpoints, windows that cannot be
-//! read, losses that are not numbers, a second process.
+//! read, losses that are not numbers, a second process. Overflow in f16 is in `overflow`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
