@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use adatad_adapter::Keep;
 use adatad_adapter::TuningMode;
-use adatad_backbone::Vit;
 use adatad_backbone::weights::VitWeights;
+use adatad_backbone::{Precision, Vit};
 use adatad_data::annotation::{AnnotationError, Annotations};
 use adatad_data::classes::{ClassError, ClassList};
 use adatad_data::features::StandardError;
@@ -327,6 +327,12 @@ impl Session<'_> {
         words
     }
 
+    /// What products of backbone and adapters are computed in; f32 without a backbone.
+    fn precision(&self) -> Precision {
+        let adapter = self.config.input.videos().map(|videos| &videos.adapter);
+        adapter.map_or(Precision::F32, |adapter| adapter.precision.on(self.device))
+    }
+
     fn generate(&self) -> Result<(), SessionError> {
         let Some(VideoInput { synth: Some(options), .. }) = self.config.input.videos() else { return Ok(()) };
         let annotations = self.root.join(&self.config.data.annotations);
@@ -386,6 +392,7 @@ impl Session<'_> {
             ("Average mAP", format!("{:.1} %", 100.0 * evaluated.map.average)),
             ("Seed", self.config.seed.to_string()),
             ("Device", self.device_name.to_owned()),
+            ("Products in", self.precision().name().to_owned()),
             ("Parameters", format!("{} ({} trained)", outcome.parameters.total, outcome.parameters.trained)),
             ("Steps", outcome.steps.to_string()),
             ("Time", format!("{:.0} s ({:.0} s of processor)", usage.wall_s, usage.cpu_s)),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::analysis;
 use crate::evaluate::Evaluated;
 use crate::report::{
-    Chart, ClassScore, Report, ReportError, ScoreTable, ScoredSpan, Series, Span, Thumbnail, VideoTimeline,
+    Chart, ClassScore, Report, ReportError, ScoreTable, ScoredSpan, Series, Span, Table, Thumbnail, VideoTimeline,
 };
 
 /// Pictures of each video.
@@ -80,7 +80,10 @@ impl Summary<'_> {
             curves: curves(&log),
             scores: Some(self.scores()),
             analysis: analysis::charts(&self.evaluated.calibration),
-            tables: analysis::tables(&self.evaluated.diagnosis, &self.evaluated.calibration),
+            tables: left_out(&log)
+                .into_iter()
+                .chain(analysis::tables(&self.evaluated.diagnosis, &self.evaluated.calibration))
+                .collect(),
             classes: self.classes.labels().to_vec(),
             videos: (0..self.videos.len()).map(|i| self.timeline(i)).collect::<Result<_, _>>()?,
             config: self.config.clone(),
@@ -174,6 +177,36 @@ fn curves(log: &str) -> Vec<Chart> {
     ]
 }
 
+/// What training went on without, as its log tells: windows that could not be read, steps that moved nothing.
+fn left_out(log: &str) -> Option<Table> {
+    // By what and why: how often, and the first step.
+    let mut reasons: BTreeMap<(&str, String), (usize, u64)> = BTreeMap::new();
+    for line in log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        let what = match line["kind"].as_str() {
+            Some("skipped-window") => "window",
+            Some("skipped-step") => "step",
+            _ => continue,
+        };
+        let reason = line["reason"].as_str().unwrap_or_default();
+        // What comes after the semicolon is what was done about it that time.
+        let reason = reason.split_once(';').map_or(reason, |(reason, _)| reason).to_owned();
+        let step = line["step"].as_u64().unwrap_or_default();
+        reasons.entry((what, reason)).or_insert((0, step)).0 += 1;
+    }
+    let row = |((what, reason), (count, step)): ((&str, String), (usize, u64))| {
+        vec![what.to_owned(), reason, count.to_string(), step.to_string()]
+    };
+    (!reasons.is_empty()).then(|| Table {
+        title: "Left out while training".into(),
+        note:
+            "Windows that could not be read are not replaced by others; a step that is left out changes nothing. A few \
+               steps beyond f16 are how mixed precision finds its scale."
+                .into(),
+        head: ["What", "Why", "How often", "First at step"].map(str::to_owned).to_vec(),
+        rows: reasons.into_iter().map(row).collect(),
+    })
+}
+
 /// Mean recall of the best detections, a line for each multiple.
 pub fn recall_lines(recall: &adatad_detector::metrics::MeanRecall) -> Vec<String> {
     let line = |(k, multiple): (usize, &usize)| {
@@ -198,4 +231,29 @@ pub fn score_lines(map: &adatad_detector::metrics::MeanAveragePrecision) -> Vec<
     lines.extend(classes.values().map(|c| row(&c.name, &c.truths.to_string(), &c.values, c.average)));
     lines.push(row("mAP", &map.truths.to_string(), &map.values, map.average));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_counted_by_its_reason() {
+        let overflow = |step: u64, factor: u64| {
+            let reason = format!("a gradient is beyond f16; the loss is scaled by {factor} from here on");
+            serde_json::json!({ "kind": "skipped-step", "step": step, "reason": reason }).to_string()
+        };
+        let log = [
+            r#"{"kind":"step","step":1,"loss":1.0}"#.to_owned(),
+            overflow(3, 32_768),
+            r#"{"kind":"skipped-window","step":4,"reason":"v.mp4: cannot be read"}"#.to_owned(),
+            overflow(5, 16_384),
+        ];
+        let table = left_out(&log.join("\n")).unwrap();
+        assert_eq!(
+            table.rows,
+            [["step", "a gradient is beyond f16", "2", "3"], ["window", "v.mp4: cannot be read", "1", "4"]]
+        );
+        assert_eq!(left_out(&log[0]), None);
+    }
 }
