@@ -3,7 +3,7 @@
 //! Axis names: `b` videos, `k` clips of a window, `n = b * k`, `t` tubelets of the window, `s` patches of a tubelet,
 //! `c` channels.
 
-use adatad_backbone::{BlockDraw, Vit, VitConfig, normalise};
+use adatad_backbone::{BlockDraw, Gelu, Vit, VitConfig, normalise};
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, assert_shape};
 use rand_core::Rng;
@@ -62,6 +62,15 @@ impl AdaptedBackbone {
             centre_features: adapter.centre_features,
             backbone_learns: adapter.backbone_learns(),
         }
+    }
+
+    /// The same for `device`, where it now is: some operations have another form where tensors lie in the host's memory.
+    pub fn suited(mut self, device: &Device) -> Self {
+        let gelu = Gelu::on(device);
+        self.vit.blocks.iter_mut().for_each(|block| block.mlp.suit(gelu));
+        let adapters = self.adapters.iter_mut().flatten().chain(&mut self.ladder);
+        adapters.for_each(|adapter| adapter.gelu = gelu);
+        self
     }
 
     /// One feature per tubelet (or per clip, of snippets): the model as one expression, and on a device with autodiff as

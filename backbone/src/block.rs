@@ -38,6 +38,11 @@ impl Mlp {
         self.output(self.hidden(x))
     }
 
+    /// Takes the form of GELU that suits a device.
+    pub fn suit(&mut self, gelu: Gelu) {
+        self.gelu = gelu;
+    }
+
     /// What the GELU reads.
     fn hidden<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.precision.linear(&self.fc1, x)

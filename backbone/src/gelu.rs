@@ -16,8 +16,14 @@ const CHUNK: usize = 1 << 14;
 /// Whether tensors of a device lie in the host's memory: then reading them costs nothing, and small pieces of work, which
 /// stay in the caches, are as fast as large ones or faster. Asks the device: not for every step.
 pub fn works_in_host_memory(device: &Device) -> bool {
-    // Backends with a memory of their own report its pools; those that work in the host's have none.
-    device.memory_pool_usage().is_none()
+    // Backends with a memory of their own report its pools; those that work in the host's have none, and those of other
+    // machines tell nothing.
+    device.memory_pool_usage().is_none() && !is_elsewhere(device)
+}
+
+/// Whether a device is another machine's. Burn has no question for that: such a device is told by how it prints.
+pub fn is_elsewhere(device: &Device) -> bool {
+    format!("{device:?}").contains("Remote")
 }
 
 /// GELU on one device.

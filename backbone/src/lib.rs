@@ -23,7 +23,7 @@ pub use attention_backward::heads_at_once;
 pub use block::{Block, BlockTrace, Mlp};
 pub use config::{Preset, VitConfig, VitConfigError};
 pub use drop_path::{BlockDraw, DropRate, scale_clips};
-pub use gelu::{Gelu, works_in_host_memory};
+pub use gelu::{Gelu, is_elsewhere, works_in_host_memory};
 pub use gradients::Gradients;
 pub use patch::{PatchEmbed, frames, normalise};
 pub use position::{bicubic_matrix, sinusoid};

@@ -174,7 +174,7 @@ impl<T, E> Shared<T, E> {
 }
 
 /// Runs what may panic; the panic's words are the error.
-fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+pub fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     // What the panic may have left half done is behind a reference that `run` must not leave broken, such as a lock,
     // which says so itself, or belongs to the job, which is dropped.
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {

@@ -5,8 +5,9 @@
 //! to the replicas again. So the result is that of one device with the same batch, and nothing but the first device's state
 //! is in a checkpoint. Frozen weights are copied once.
 //!
-//! Tensors move by Burn's own copies between devices. Its all-reduce (`burn::tensor::distributed`) exists for CUDA and
-//! remote devices only in 0.22, and would save the way over the first device there.
+//! A device may be of another machine (`burn::tensor::remote`). Tensors move by Burn's own copies between devices. Its
+//! all-reduce (`burn::tensor::distributed`) exists in 0.22 for CUDA only, and for remote devices of one and the same server
+//! that has it; it would save the way over the first device there.
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -34,7 +35,9 @@ impl Fleet {
     pub fn new(model: &AdaTad, others: &[Device]) -> Self {
         let replica = |device: &Device| {
             let device = device.clone().autodiff();
-            Replica { model: model.clone().fork(&device), device }
+            let mut model = model.clone().fork(&device);
+            model.backbone = model.backbone.map(|backbone| backbone.suited(&device));
+            Replica { model, device }
         };
         Self { others: others.iter().map(replica).collect() }
     }

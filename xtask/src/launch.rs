@@ -15,19 +15,21 @@ const DEVICES: [(&str, &str); 5] =
     [("cpu", "flex"), ("flex", "flex"), ("ndarray", "ndarray"), ("wgpu", "wgpu,tuned"), ("cuda", "cuda,tuned")];
 /// The feature that `adatad` has by default.
 const DEFAULT: &str = "flex";
+/// The one that reaches devices of other machines, and lends this machine's.
+const REMOTE: &str = "remote";
 
 /// Runs `adatad ARGS`, built in release. Where the system allows it, this process becomes it: signals reach it, and its
 /// exit code is ours.
 pub fn adatad(args: &[OsString]) -> anyhow::Result<ExitCode> {
-    let feature = match feature(args) {
-        Ok(feature) => feature,
+    let features = match features(args) {
+        Ok(features) => features,
         Err(message) => return Ok(usage(&message)),
     };
     need_compiler()?;
     let mut command = cargo();
     // The folder we were called from stays: relative paths in ARGS start there.
     command.args(["run", "--release", "--package", "adatad", "--bin", "adatad", "--manifest-path"]);
-    command.arg(root().join("Cargo.toml")).args(feature_options(feature));
+    command.arg(root().join("Cargo.toml")).args(feature_options(&features));
     if !std::io::stderr().is_terminal() {
         command.arg("--quiet");
     }
@@ -35,10 +37,27 @@ pub fn adatad(args: &[OsString]) -> anyhow::Result<ExitCode> {
     replace(command)
 }
 
-/// The cargo features that the `--device` in `args` needs.
-fn feature(args: &[OsString]) -> Result<&'static str, String> {
-    let Some(device) = args::option(args, "--device")? else { return Ok(DEFAULT) };
-    match DEVICES.iter().find(|(name, _)| *name == device) {
+/// The cargo features that the verb and the devices in `args` need, each once.
+fn features(args: &[OsString]) -> Result<Vec<&'static str>, String> {
+    let lends = args.first().is_some_and(|verb| verb == "serve");
+    let mut features = if lends { vec![REMOTE] } else { Vec::new() };
+    let several = args::option(args, "--devices")?.unwrap_or_default();
+    let several = several.split(',').filter(|device| !device.is_empty()).map(str::to_owned);
+    for device in args::option(args, "--device")?.map(str::to_owned).into_iter().chain(several) {
+        features.extend(feature(&device)?.split(','));
+    }
+    features.sort_unstable();
+    features.dedup();
+    Ok(features)
+}
+
+/// The cargo features that a device needs: `cuda`, `cuda:1`, `ws://host:3000`.
+fn feature(device: &str) -> Result<&'static str, String> {
+    if device.starts_with("ws://") {
+        return Ok(REMOTE);
+    }
+    let kind = device.split_once(':').map_or(device, |(kind, _)| kind);
+    match DEVICES.iter().find(|(name, _)| *name == kind) {
         Some((_, feature)) => Ok(feature),
         None => {
             let known = DEVICES.map(|(name, _)| name).join(", ");
@@ -51,8 +70,9 @@ fn feature(args: &[OsString]) -> Result<&'static str, String> {
 ///
 /// The default features stay on, and the default one is not named: then cargo sees the very features of a plain
 /// `cargo build`, and neither builds again what the other has built.
-fn feature_options(feature: &str) -> Vec<&str> {
-    if feature == DEFAULT { Vec::new() } else { vec!["--features", feature] }
+fn feature_options(features: &[&str]) -> Vec<String> {
+    let named: Vec<_> = features.iter().copied().filter(|feature| *feature != DEFAULT).collect();
+    if named.is_empty() { Vec::new() } else { vec!["--features".into(), named.join(",")] }
 }
 
 /// Refuses early where a dependency in C (the memory allocator) could not be built.
@@ -92,15 +112,18 @@ fn replace(mut command: Command) -> anyhow::Result<ExitCode> {
 mod tests {
     use super::*;
 
-    fn of(line: &str) -> Result<&'static str, String> {
-        feature(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>())
+    fn of(line: &str) -> Result<String, String> {
+        let features = features(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>())?;
+        Ok(feature_options(&features).join(" "))
     }
 
     #[test]
     fn the_processor_is_the_default_device() {
-        assert_eq!(of("train run.toml"), Ok("flex"));
-        assert_eq!(of("train --device cpu"), Ok("flex"));
-        assert_eq!(of("train --device=flex run.toml"), Ok("flex"));
+        for line in
+            ["train run.toml", "train --device cpu", "train --device=flex run.toml", "train --devices flex,flex"]
+        {
+            assert_eq!(of(line), Ok(String::new()), "the default feature is not named");
+        }
     }
 
     #[test]
@@ -109,13 +132,15 @@ mod tests {
             of("train --device gpu"),
             Err("unknown device `gpu`; there are cpu, flex, ndarray, wgpu, cuda".into())
         );
-        assert_eq!(of("train --device cuda"), Ok("cuda,tuned"));
+        assert!(of("train --devices flex,gpu").unwrap_err().contains("gpu"));
     }
 
     #[test]
-    fn the_default_feature_is_not_named() {
-        assert!(feature_options("flex").is_empty());
-        assert_eq!(feature_options("wgpu"), ["--features", "wgpu"]);
+    fn every_device_brings_its_backend() {
+        assert_eq!(of("train --device cuda").unwrap(), "--features cuda,tuned");
+        assert_eq!(of("train --devices cuda:0,cuda:1").unwrap(), "--features cuda,tuned");
+        assert_eq!(of("train --devices flex,ws://word@gpu:3000").unwrap(), "--features remote");
+        assert_eq!(of("serve --device wgpu --listen 0.0.0.0:3000").unwrap(), "--features remote,tuned,wgpu");
     }
 
     #[test]

@@ -20,11 +20,12 @@ use std::process::{Command, ExitCode};
 use args::Own;
 
 /// Verbs that are handed to `adatad`, each with what it does.
-const COMMAND: [(&str, &str); 11] = [
+const COMMAND: [(&str, &str); 12] = [
     ("train", "Train a detector; without a run file, the built-in demonstration"),
     ("eval", "Measure a trained run on a subset: mAP per overlap and class"),
     ("detect", "Find the actions in videos of any length"),
     ("merge", "Join the results of several machines"),
+    ("serve", "Lend this machine's device to training on another one"),
     ("score", "mAP and recall of any file of detections, and what is wrong with it"),
     ("parity", "Compare this build with reference numbers"),
     ("plan", "Parameters, arithmetic and memory, before anything runs"),

@@ -58,7 +58,7 @@ pub(crate) struct NoHalf {
 }
 
 /// Memory that is planned for on a card, where `--memory` does not say: Burn cannot tell how much of it is free.
-const CARD: u64 = 8 << 30;
+pub(crate) const CARD: u64 = 8 << 30;
 
 impl DeviceName {
     /// Its name on the command line and in results.
@@ -97,17 +97,9 @@ impl DeviceName {
         }
     }
 
-    /// Refuses numbers of 16 bits that the device does not know. Without a backbone there are none.
+    /// Refuses numbers of 16 bits that the device does not know.
     pub(crate) fn knows(self, adapter: Option<&AdapterConfig>, device: &Device) -> Result<(), NoHalf> {
-        let Some(AdapterConfig { precision, half_inputs, .. }) = adapter else { return Ok(()) };
-        let asked = [
-            (precision.known(), "adapter.precision=f32"),
-            (if *half_inputs { Precision::Bf16 } else { Precision::F32 }, "adapter.half-inputs=false"),
-        ];
-        match asked.into_iter().find(|(numbers, _)| !device.supports_dtype(numbers.dtype())) {
-            Some((numbers, instead)) => Err(NoHalf { name: self.name(), numbers: numbers.name(), instead }),
-            None => Ok(()),
-        }
+        knows(self.name(), adapter, device)
     }
 
     /// The device, whether or not it runs; none if its backend is not in this program.
@@ -168,6 +160,19 @@ impl DeviceName {
                  `nvidia-smi` lists the cards. Without one: --device wgpu, or --device flex."
             }
         }
+    }
+}
+
+/// Refuses numbers of 16 bits that a device, called `name`, does not know. Without a backbone there are none.
+pub(crate) fn knows(name: &'static str, adapter: Option<&AdapterConfig>, device: &Device) -> Result<(), NoHalf> {
+    let Some(AdapterConfig { precision, half_inputs, .. }) = adapter else { return Ok(()) };
+    let asked = [
+        (precision.known(), "adapter.precision=f32"),
+        (if *half_inputs { Precision::Bf16 } else { Precision::F32 }, "adapter.half-inputs=false"),
+    ];
+    match asked.into_iter().find(|(numbers, _)| !device.supports_dtype(numbers.dtype())) {
+        Some((numbers, instead)) => Err(NoHalf { name, numbers: numbers.name(), instead }),
+        None => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::device::DeviceName;
+use super::devices::Place;
 use super::{Clock, Ending, say};
 
 /// Check a backend: fixtures, twenty training steps, detection, going on where another backend stopped
@@ -17,9 +18,9 @@ pub(crate) struct Matrix {
     /// Folders of fixtures
     #[arg(value_name = "DIR", required = true)]
     fixtures: Vec<PathBuf>,
-    /// The backend to check
-    #[arg(long, value_enum, default_value_t)]
-    device: DeviceName,
+    /// The backend to check: flex, ndarray, wgpu, cuda, or a device of another machine as ws://HOST:PORT
+    #[arg(long, default_value = "flex")]
+    device: Place,
     /// The backend it is compared with
     #[arg(long, value_enum, default_value_t)]
     reference: DeviceName,

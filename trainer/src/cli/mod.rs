@@ -17,6 +17,7 @@ mod probe;
 mod progress;
 mod run_file;
 mod score;
+mod serve;
 mod size;
 mod stop;
 mod train;
@@ -57,6 +58,7 @@ enum Verb {
     Eval(eval::Eval),
     Detect(detect::Detect),
     Merge(merge::Merge),
+    Serve(serve::Serve),
     Doctor(doctor::Doctor),
     Parity(parity::Parity),
     Plan(plan::Plan),
@@ -93,6 +95,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Eval(verb) => verb.run(&clock),
         Verb::Detect(verb) => verb.run(&clock),
         Verb::Merge(verb) => verb.run(&clock),
+        Verb::Serve(verb) => verb.run(),
         Verb::Doctor(verb) => verb.run(&clock),
         Verb::Parity(verb) => verb.run(&clock),
         Verb::Plan(verb) => verb.run(&clock),

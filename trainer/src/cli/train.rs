@@ -12,7 +12,7 @@ use adatad_backbone::Precision;
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::device::DeviceName;
+use super::device::{DeviceName, knows};
 use super::devices::Place;
 use super::progress::Progress;
 use super::run_file::RunFile;
@@ -43,7 +43,7 @@ pub(crate) struct Train {
     /// What to compute on
     #[arg(long, value_enum, default_value_t)]
     device: DeviceName,
-    /// Several devices that share the windows of a step, such as cuda:0,cuda:1
+    /// Several devices that share the windows of a step, such as cuda:0,cuda:1; of another machine: ws://HOST:PORT
     #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "device")]
     devices: Vec<Place>,
     /// Check everything and print the resolved run file; train nothing
@@ -85,18 +85,15 @@ impl Train {
             say(config.to_toml().trim_end());
             return Ok(Ending::Done);
         }
-        let name = self.devices.first().map_or(self.device, |place| place.name);
-        let device = match self.devices.first() {
-            Some(place) => place.open()?,
-            None => self.device.open()?,
-        };
-        let others = self.devices.iter().skip(1).map(|place| place.open()).collect::<Result<Vec<_>, _>>()?;
+        let alone = [Place::Here { name: self.device, index: 0 }];
+        let (first, rest) = self.devices.split_first().unwrap_or((&alone[0], &[]));
+        let device = first.open()?;
+        let others = rest.iter().map(Place::open).collect::<Result<Vec<_>, _>>()?;
         config.settle(&device);
         let adapter = config.input.videos().map(|videos| &videos.adapter);
         let precision = adapter.map_or(Precision::F32, |adapter| adapter.precision.known());
-        let names = self.devices.iter().skip(1).map(|place| place.name);
-        for (name, device) in std::iter::once((name, &device)).chain(names.zip(&others)) {
-            name.knows(adapter, device)?;
+        for (place, device) in std::iter::once((first, &device)).chain(rest.iter().zip(&others)) {
+            knows(place.name(), adapter, device)?;
         }
         let _lock = RunFolder::lock(&out)?;
         let folder = if self.resume { RunFolder::open(&out)? } else { RunFolder::create(&out, self.force)? };
@@ -107,12 +104,12 @@ impl Train {
             folder: &folder,
             root: &root,
             device: &device,
-            device_name: name.name(),
+            device_name: first.name(),
             stop: &stop.flag,
             observer: &observer,
             begun: clock.begun(),
             memory: MemoryLimit {
-                asked: self.memory.or(name.own_memory().map(Asked::Bytes)).unwrap_or_default(),
+                asked: self.memory.or(first.own_memory().map(Asked::Bytes)).unwrap_or_default(),
                 spill: self.spill.clone(),
                 clips: self.clips_per_launch,
             },
@@ -125,7 +122,7 @@ impl Train {
         let params = outcome.parameters;
         let mut result = json!({
             "run_dir": out, "loss": outcome.epoch_losses, "params": params, "precision": precision,
-            "device": name.name(), "seed": config.seed, "stopped": outcome.stopped, "steps": outcome.steps,
+            "device": first.name(), "seed": config.seed, "stopped": outcome.stopped, "steps": outcome.steps,
             "best": outcome.best,
         });
         let Some(evaluated) = outcome.evaluated else {

@@ -8,10 +8,10 @@ mod fixtures;
 mod half;
 pub mod tolerance;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use adatad_data::ahead::guarded;
 use burn::tensor::Device;
 use serde::Serialize;
 
@@ -74,9 +74,7 @@ impl Matrix<'_> {
         let mut check = |name: &str, work: &mut dyn FnMut() -> Said| {
             let begun = Instant::now();
             // A backend that lacks an operation panics. That is this check's failure, and not the end of the others.
-            let (outcome, note) = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-                let said = panic.downcast_ref::<String>().map(String::as_str);
-                let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+            let (outcome, note) = guarded(work).unwrap_or_else(|said| {
                 (Outcome::Failed, format!("panicked: {}", said.split_whitespace().collect::<Vec<_>>().join(" ")))
             });
             let check = Check { name: name.to_owned(), outcome, note, seconds: begun.elapsed().as_secs_f64() };

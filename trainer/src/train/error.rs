@@ -37,6 +37,22 @@ pub enum TrainError {
     /// A thread that makes windows ready met a mistake.
     #[error("window of {0}")]
     Panicked(#[from] Panicked),
+    /// A step ended in the middle: a device was lost, or the program has a mistake.
+    #[error(
+        "step {step} (windows from {}) could not be computed: {reason}; what was learned before it is saved, --resume goes \
+         on from there",
+        videos.join(", ")
+    )]
+    Computing {
+        /// The step, from 0.
+        step: usize,
+        /// The videos of its windows.
+        videos: Vec<String>,
+        /// What the panic said.
+        reason: String,
+        /// Whether a device of another machine was part of it: then that is the likeliest reason.
+        elsewhere: bool,
+    },
     /// No thread for reading windows.
     #[error("no thread for reading windows: {0}")]
     Thread(std::io::Error),
@@ -78,7 +94,8 @@ impl TrainError {
         match self {
             Self::Checkpoint(error) => error.fault(),
             Self::Disk(_) | Self::NotANumber { .. } | Self::Spill(_) | Self::Thread(_) => Fault::Resource,
-            Self::Panicked(_) => Fault::Program,
+            Self::Computing { elsewhere: true, .. } => Fault::Resource,
+            Self::Panicked(_) | Self::Computing { .. } => Fault::Program,
             Self::TooManySkipped { .. } | Self::Evaluation(_) | Self::BatchTooLarge { .. } => Fault::Input,
         }
     }

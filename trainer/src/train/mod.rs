@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use adatad_data::ahead::Ahead;
+use adatad_backbone::is_elsewhere;
+use adatad_data::ahead::{Ahead, guarded};
 use adatad_detector::losses::LossNormalizer;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -135,8 +136,9 @@ impl Training<'_> {
         };
         run.recorder.write(RunState::Running, first, plan.steps());
         let ended = run.all(&mut live);
-        // After an error, too: what was learned up to it is not lost with it.
-        let saved = run.save(&mut live);
+        // After an error, too: what was learned up to it is not lost with it. If the first device is, the last checkpoint is
+        // what there is.
+        let saved = guarded(|| run.save(&mut live)).unwrap_or(Ok(()));
         let done = live.progress.step;
         let state = match (&ended, &saved) {
             (Ok(true), Ok(())) => RunState::Finished,
@@ -284,7 +286,16 @@ impl Run<'_> {
                 let loss_scale = scale.map_or(1.0, |scale| scale.factor);
                 let turn = Turn { seed: config.seed, step: step as u64, loss_scale };
                 let device = &device.clone().autodiff();
-                Some(step::gradients(model, samples, &mut live.normalizer, turn, step_plan, device, &self.fleet)?)
+                let (normalizer, fleet) = (&mut live.normalizer, &self.fleet);
+                // Devices are lost by a panic. What a step changes before it is done is put back or unused.
+                match guarded(|| step::gradients(model, samples, normalizer, turn, step_plan, device, fleet)) {
+                    Ok(found) => Some(found?),
+                    Err(reason) => {
+                        live.normalizer = before;
+                        let elsewhere = is_elsewhere(device) || self.training.others.iter().any(is_elsewhere);
+                        return Err(TrainError::Computing { step, videos: names, reason, elsewhere });
+                    }
+                }
             }
         };
         let report = match found {
