@@ -10,7 +10,6 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::config::is_zero;
 use crate::path::ParameterPath;
 use crate::readback::Readback;
 use crate::rule::{Moments, Rates, Rule, clip_factor};
@@ -38,6 +37,11 @@ pub struct OptimizerConfig {
     pub decay_all: bool,
     /// Largest norm of the gradient of all parameters together; larger ones are scaled down to it.
     pub clip_norm: f64,
+}
+
+/// Whether a number need not be written into a run file.
+pub(crate) fn is_zero(value: &f64) -> bool {
+    value.abs() < f64::MIN_POSITIVE
 }
 
 /// Which rate and decay a parameter has (OpenTAD's paramwise groups).

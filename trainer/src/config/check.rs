@@ -4,8 +4,9 @@ use adatad_adapter::Representation;
 use adatad_backbone::VitConfig;
 use adatad_detector::DetectorConfigError;
 
-use super::{Input, RunConfig, VideoInput, WindowConfig, is_zero};
+use super::{Input, RunConfig, VideoInput, WindowConfig};
 use crate::optim::OptimizerConfig;
+use crate::optim::is_zero;
 
 impl RunConfig {
     /// Refuses what cannot be run: which key, and the nearest value that could.

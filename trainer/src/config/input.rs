@@ -8,7 +8,8 @@ use adatad_data::features::Layout;
 use adatad_data::synth::SynthOptions;
 use serde::{Deserialize, Serialize};
 
-use super::{is_nothing, is_zero};
+use super::is_nothing;
+use crate::optim::is_zero;
 
 /// What the detector's features come from.
 #[derive(Debug, Clone, PartialEq)]

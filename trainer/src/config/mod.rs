@@ -32,7 +32,7 @@ use file::RunFile;
 
 use crate::classifier::ClassifierConfig;
 use crate::model::{FeatureSource, ModelConfig};
-use crate::optim::OptimizerConfig;
+use crate::optim::{OptimizerConfig, is_zero};
 use crate::schedule::ScheduleConfig;
 
 /// The run file of the built-in demonstration.
@@ -170,10 +170,6 @@ fn yes() -> bool {
 
 fn is_nothing(value: &usize) -> bool {
     *value == 0
-}
-
-pub(crate) fn is_zero(value: &f64) -> bool {
-    value.abs() < f64::MIN_POSITIVE
 }
 
 impl RunConfig {
