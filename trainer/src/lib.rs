@@ -18,6 +18,7 @@ pub mod evaluate;
 pub mod fault;
 pub mod fleet;
 pub mod folder;
+pub mod import;
 pub mod journal;
 pub mod lock;
 pub mod loss_scale;

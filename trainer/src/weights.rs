@@ -127,7 +127,7 @@ pub fn load<M: Module + ModuleSnapshot>(module: &mut M, path: &Path) -> Result<V
     let adapter = PyTorchToBurnAdapter.chain(ScalarAdapter { to_file: false }).chain(AsHeld::by(module, true));
     // Files do not say which kind of detector they hold.
     let result = module.apply(stored.collect(), None, Some(Box::new(adapter)), true);
-    let missing: Vec<String> = result.missing.into_iter().map(|(path, _)| path).collect();
+    let missing: Vec<String> = result.missing.into_iter().map(|(path, _)| file_name(&path)).collect();
     let wrong: Vec<String> = result.errors.iter().map(ToString::to_string).collect();
     if let Some(first) = missing.first().map(|name| format!("`{name}` is missing")).or_else(|| wrong.first().cloned()) {
         return Err(WeightsError::Mismatch { path: path.into(), missing, wrong, first });

@@ -1,5 +1,7 @@
 //! `weights`.
 
+mod import;
+
 use std::path::{Path, PathBuf};
 
 use adatad::convert::convert;
@@ -11,12 +13,14 @@ use serde_json::{Value, json};
 use super::device::DeviceName;
 use super::precision::PrecisionName;
 use super::{Clock, Ending, say, tell};
+use import::Import;
 
-/// Look into files of pretrained weights, convert them
+/// Look into files of weights, convert them, make runs of trained ones
 #[derive(clap::Subcommand)]
 pub(crate) enum Weights {
     Inspect(Inspect),
     Convert(Convert),
+    Import(Import),
 }
 
 /// Show what a file holds and whether it is a whole VideoMAE transformer
@@ -108,6 +112,7 @@ impl Weights {
         match self {
             Weights::Inspect(verb) => verb.run(clock),
             Weights::Convert(verb) => verb.run(clock),
+            Weights::Import(verb) => verb.run(clock),
         }
     }
 }
