@@ -32,6 +32,8 @@ pub struct StepReport {
     pub rate: f64,
     /// Norm of the gradient before clipping.
     pub norm: f64,
+    /// What the loss was multiplied by for the backward pass, where it was.
+    pub loss_scale: Option<f64>,
     /// Frames trained on per second, since training began.
     pub frames_per_second: f64,
     /// Time left, at this speed.

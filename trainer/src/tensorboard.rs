@@ -38,13 +38,14 @@ pub fn write(log: &str, path: &Path, seconds: f64) -> io::Result<usize> {
 }
 
 /// Keys of the log and what TensorBoard calls them.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("loss", "loss/total"),
     ("cls_loss", "loss/classification"),
     ("reg_loss", "loss/regression"),
     ("frame_loss", "loss/frame"),
     ("rate", "learning_rate"),
     ("grad_norm", "gradient_norm"),
+    ("loss_scale", "loss_scale"),
     ("average_map", "validation/average_mAP"),
 ];
 

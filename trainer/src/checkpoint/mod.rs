@@ -55,6 +55,9 @@ pub struct Progress {
     pub epoch_losses: Vec<f64>,
     /// Losses of the unfinished epoch, summed.
     pub epoch_sum: f64,
+    /// How many steps they are of: those that were not left out.
+    #[serde(default)]
+    pub epoch_steps: usize,
     /// Bytes of the log that belong to these steps.
     pub log_bytes: u64,
     /// Windows that could not be read so far.

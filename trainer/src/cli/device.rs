@@ -26,8 +26,8 @@ pub(crate) enum DeviceName {
 pub(crate) enum NoDevice {
     /// Its backend is not in this program.
     #[error(
-        "this adatad was built without `{name}`; `cargo xtask VERB --device {name}` builds one that has it, \
-         `cargo build --release --package adatad --features {name}` does too"
+        "this adatad was built without `{name}`; the same command by `cargo xtask` builds one that has it, `cargo build \
+         --release --package adatad --features {name}` does too"
     )]
     NotBuilt {
         /// The device.

@@ -49,11 +49,15 @@ impl Log {
     }
 
     pub(super) fn step(&mut self, report: &StepReport) {
-        let StepReport { step, epoch, losses, rate, norm, .. } = report;
-        self.line(&json!({
+        let StepReport { step, epoch, losses, rate, norm, loss_scale, .. } = report;
+        let mut line = json!({
             "kind": "step", "step": step, "epoch": epoch, "loss": losses.total, "cls_loss": losses.classification,
             "reg_loss": losses.regression, "frame_loss": losses.frame, "rate": rate, "grad_norm": norm,
-        }));
+        });
+        if let Some(scale) = loss_scale {
+            line["loss_scale"] = json!(scale);
+        }
+        self.line(&line);
     }
 
     pub(super) fn skipped_window(&mut self, step: usize, reason: &str) {

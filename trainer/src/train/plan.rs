@@ -125,6 +125,7 @@ impl<'a> Plan<'a> {
             losses,
             rate,
             norm,
+            loss_scale: None,
             frames_per_second: 0.0,
             left: Duration::ZERO,
             epoch_loss: None,

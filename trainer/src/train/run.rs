@@ -126,7 +126,7 @@ impl Run<'_> {
                 None
             }
         };
-        self.close_epoch(live, report);
+        self.close_epoch(live, report, scale);
         Ok(())
     }
 
@@ -148,23 +148,26 @@ impl Run<'_> {
         progress.skipped_steps = 0;
         progress.loss_normalizer = live.normalizer.value;
         progress.epoch_sum += losses.total;
+        progress.epoch_steps += 1;
         let rate = self.training.config.optimizer.learning_rate * factor;
         let mut report = self.plan.report(progress.step, losses, rate, norm);
         report.measure(self.begun.elapsed(), progress.step - self.first, self.plan.frames_per_step);
         Some(report)
     }
 
-    /// Ends an epoch where it ends, and tells of the step.
-    fn close_epoch(&mut self, live: &mut Live, report: Option<StepReport>) {
+    /// Ends an epoch where it ends, and tells of the step, whose loss had this scale.
+    fn close_epoch(&mut self, live: &mut Live, report: Option<StepReport>, scale: Option<LossScale>) {
         let progress = &mut live.progress;
         let mut epoch_loss = None;
         if progress.step.is_multiple_of(self.plan.steps_per_epoch) {
-            progress.epoch_losses.push(progress.epoch_sum / self.plan.steps_per_epoch as f64);
-            progress.epoch_sum = 0.0;
+            // Of the steps that were not left out.
+            progress.epoch_losses.push(progress.epoch_sum / progress.epoch_steps.max(1) as f64);
+            (progress.epoch_sum, progress.epoch_steps) = (0.0, 0);
             epoch_loss = progress.epoch_losses.last().copied();
         }
         if let Some(report) = report {
-            let report = StepReport { epoch_loss, ..report };
+            let loss_scale = scale.map(|scale| scale.factor);
+            let report = StepReport { epoch_loss, loss_scale, ..report };
             self.log.step(&report);
             self.training.watch.observer.step(&report);
         }

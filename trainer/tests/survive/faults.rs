@@ -249,6 +249,13 @@ fn steps_without_a_number_can_be_left_out_as_if_they_had_not_been() {
     let last = checkpoints(&place.out("run")).pop().unwrap();
     let state: Value = serde_json::from_slice(&std::fs::read(last.join("state.json")).unwrap()).unwrap();
     assert_eq!((&state["step"], &state["optimizer_steps"]), (&16.into(), &8.into()));
+    // An epoch's loss is that of the steps that were made.
+    for (epoch, mean) in state["epoch_losses"].as_array().unwrap().iter().enumerate() {
+        let of_epoch = lines.iter().filter(|line| line["kind"] == "step" && line["epoch"] == epoch);
+        let losses: Vec<f64> = of_epoch.map(|line| line["loss"].as_f64().unwrap()).collect();
+        let expected = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
+        assert!((mean.as_f64().unwrap() - expected).abs() < 1e-9, "epoch {epoch}: {mean}, losses {losses:?}");
+    }
 
     // Where there is nothing else to learn from, nothing is learned: the weights are those of the beginning.
     let sets = [&POISON[..], &["schedule.skip-steps=100"]].concat();
