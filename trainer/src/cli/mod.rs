@@ -19,6 +19,7 @@ mod run_file;
 mod score;
 mod serve;
 mod size;
+mod steady;
 mod stop;
 mod train;
 mod weights;
@@ -88,9 +89,13 @@ enum Ending {
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
     let clock = Clock::start();
+    let cli = Cli::parse();
+    if matches!(cli.verb, Verb::Detect(_)) {
+        steady::keep_memory();
+    }
     let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false);
     subscriber.with_max_level(tracing::Level::WARN).init();
-    let ending = match Cli::parse().verb {
+    let ending = match cli.verb {
         Verb::Train(verb) => verb.run(&clock),
         Verb::Eval(verb) => verb.run(&clock),
         Verb::Detect(verb) => verb.run(&clock),
