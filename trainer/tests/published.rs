@@ -233,6 +233,31 @@ fn snippets_and_a_backbone_that_learns_train_too() {
     is_a_result(&thumos().train("thumos_full_s", &snippets), &[0.3, 0.4, 0.5, 0.6, 0.7]);
 }
 
+/// A frozen backbone is held, stored and read again in the numbers that its products are computed in.
+#[test]
+fn a_run_in_16_bits_is_what_its_folder_says() {
+    for precision in ["f16", "bf16"] {
+        let world = thumos();
+        let result = world.train("thumos_adatad_s", &["window.size=64", &format!("adapter.precision={precision}")]);
+        is_a_result(&result, &[0.3, 0.4, 0.5, 0.6, 0.7]);
+        assert_eq!(result["precision"], precision);
+        assert!(world.written("config.toml").contains(&format!("precision = \"{precision}\"")));
+        let bytes = std::fs::read(world.folder.path().join("run/weights.safetensors")).unwrap();
+        let weights = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let half = if precision == "f16" { Dtype::F16 } else { Dtype::BF16 };
+        let held = |name: &str| weights.tensor(name).unwrap().dtype();
+        assert_eq!(held("backbone.model.backbone.blocks.0.mlp.layers.1.weight"), half);
+        assert_eq!(held("backbone.model.backbone.blocks.0.norm1.weight"), Dtype::F32);
+        assert_eq!(held("backbone.model.backbone.blocks.0.adapter.up_proj.weight"), Dtype::F32);
+        // Evaluated from its folder, it is the model that training ended with.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_adatad"));
+        let output = command.args(["eval", "run", "--json"]).current_dir(world.folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let again: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(again["map"], result["map"]);
+    }
+}
+
 /// The command on what is no run file at all.
 fn refused(arguments: &[&str], folder: &Path) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_adatad")).args(arguments).current_dir(folder).output().unwrap();
