@@ -4,7 +4,7 @@ use adatad_adapter::AdapterConfig;
 use adatad_backbone::Precision;
 use burn::tensor::Device;
 
-use super::probe::{self, Part};
+use super::ask::{Part, ask};
 
 /// What to compute on. Which of them a program can use was decided when it was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -88,7 +88,7 @@ impl DeviceName {
     pub(crate) fn open_and_ask(self) -> Result<(Device, Part), NoDevice> {
         let Some(device) = self.built() else { return Err(NoDevice::NotBuilt { name: self.name() }) };
         let part = match self.has_a_driver() {
-            true => probe::ask(self.name()),
+            true => ask(self.name()),
             false => Ok(Part { name: "the processor".into(), software: false }),
         };
         match part {

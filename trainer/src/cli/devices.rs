@@ -6,8 +6,8 @@ use std::str::FromStr;
 use burn::tensor::Device;
 use clap::ValueEnum;
 
+use super::ask::Part;
 use super::device::{DeviceName, NoDevice};
-use super::probe::Part;
 
 /// One device: of this machine by its kind and perhaps its number (`flex`, `cuda:1`), or of another machine by its address
 /// (`ws://host:3000`).

@@ -1,5 +1,6 @@
 //! Verbs, options, exit codes.
 
+mod ask;
 mod bench;
 mod config;
 mod data;
