@@ -2,7 +2,7 @@
 
 use adatad::batch::Batch;
 use adatad::config::RunConfig;
-use adatad::dataset::grid;
+use adatad::cover::grid;
 use adatad::fleet::Fleet;
 use adatad::model::AdaTad;
 use adatad::plan;

@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod classifier;
 pub mod config;
 pub mod convert;
+pub mod cover;
 pub mod dataset;
 pub mod detect;
 pub mod digest;

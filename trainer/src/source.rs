@@ -14,7 +14,7 @@ use adatad_data::video::{OpenOptions, VideoError};
 use adatad_data::window::{FramePlan, Padding, Timeline, Window, WindowError};
 
 use crate::config::{CropKind, FeatureInput, Input, RunConfig, VideoInput, WindowConfig};
-use crate::dataset::{grid, padding};
+use crate::cover::{grid, padding};
 
 /// A file that cannot be shown.
 #[derive(Debug, thiserror::Error)]
