@@ -53,7 +53,7 @@ impl AdaptedBackbone {
         };
         Self {
             vit: if adapter.backbone_learns() { with_fixed_positions(vit) } else { vit.no_grad() }
-                .in_precision(adapter.precision.on(device), !adapter.backbone_learns()),
+                .in_numbers(adapter.numbers(device)),
             adapters,
             ladder,
             rungs,

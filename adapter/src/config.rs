@@ -1,6 +1,6 @@
 //! What learns in the backbone, and the shape of the adapters.
 
-use adatad_backbone::{Precision, works_in_host_memory};
+use adatad_backbone::{Numbers, Precision, works_in_host_memory};
 use burn::tensor::{DType, Device};
 use serde::{Deserialize, Serialize};
 
@@ -211,6 +211,13 @@ impl AdapterConfig {
             }
         }
         Ok(())
+    }
+
+    /// The transformer's numbers on `device`: frozen weights are held as their products take them, those that learn in 32
+    /// bits.
+    pub fn numbers(&self, device: &Device) -> Numbers {
+        let products = self.precision.on(device);
+        Numbers { products, weights: if self.backbone_learns() { Precision::F32 } else { products } }
     }
 
     /// Whether the backbone's own weights receive gradients.

@@ -10,7 +10,7 @@ use rand_core::Rng;
 use crate::drop_path::{BlockDraw, DropRate, scale_clips};
 use crate::gradients::Gradients;
 use crate::norm::layer_norm_backward;
-use crate::{Attention, Gelu, Precision, VitConfig, init};
+use crate::{Attention, Gelu, Numbers, Precision, VitConfig, init};
 
 /// Initial weights of the MLP, in units of PyTorch's default. At the default a block hardly changes what passes through
 /// it, and the mean over space then keeps little more than a blurred picture: a backbone without a checkpoint would have
@@ -106,11 +106,10 @@ impl Block {
         }
     }
 
-    /// The block with its products in numbers of this kind; `frozen` weights of products are held in them, too.
-    pub(crate) fn in_precision(self, precision: Precision, frozen: bool) -> Self {
-        let held = if frozen { precision } else { Precision::F32 };
-        let attn = held.held(self.attn.in_precision(precision));
-        let mlp = held.held(Mlp { precision, ..self.mlp });
+    /// The block with its products, and their weights, in these numbers.
+    pub(crate) fn in_numbers(self, Numbers { products, weights }: Numbers) -> Self {
+        let attn = weights.held(self.attn.in_precision(products));
+        let mlp = weights.held(Mlp { precision: products, ..self.mlp });
         Self { attn, mlp, ..self }
     }
 

@@ -27,5 +27,5 @@ pub use gelu::{Gelu, is_elsewhere, works_in_host_memory};
 pub use gradients::Gradients;
 pub use patch::{PatchEmbed, frames, normalise};
 pub use position::{bicubic_matrix, sinusoid};
-pub use precision::{Precision, wide};
+pub use precision::{Numbers, Precision, wide};
 pub use vit::{Vit, resize_positions};

@@ -5,7 +5,7 @@ use burn::tensor::module::linear;
 use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData, assert_shape};
 use rand_core::Rng;
 
-use crate::{Gradients, Precision, VitConfig, init, wide};
+use crate::{Gradients, Numbers, Precision, VitConfig, init, wide};
 
 /// Mean of each RGB channel on the scale 0 to 255 (ImageNet; OpenTAD's `ActionDataPreprocessor`).
 const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
@@ -98,10 +98,9 @@ impl PatchEmbed {
         Self { projection, precision: Precision::F32 }
     }
 
-    /// With its product in numbers of this kind; `frozen` weights are held in them, too.
-    pub(crate) fn in_precision(self, precision: Precision, frozen: bool) -> Self {
-        let held = if frozen { precision } else { Precision::F32 };
-        Self { projection: held.held(self.projection), precision }
+    /// With its product, and its weights, in these numbers.
+    pub(crate) fn in_numbers(self, Numbers { products, weights }: Numbers) -> Self {
+        Self { projection: weights.held(self.projection), precision: products }
     }
 
     /// Tokens in the order time, row, column. Rows and columns of pixels beyond the last whole patch are not seen
@@ -130,13 +129,8 @@ impl PatchEmbed {
     pub fn backward(&self, frames: Tensor<5>, grad: Tensor<3>, gradients: &mut Gradients) {
         let (grad, patches): (Tensor<2>, Tensor<2>) = (grad.flatten(0, 1), self.patches(frames).flatten(0, 1));
         gradients.add(&self.projection.bias, grad.clone().sum_dim(0).squeeze_dim(0));
-        let of_weight = self
-            .precision
-            .of(grad)
-            .transpose()
-            .matmul(self.precision.of(patches))
-            .reshape(self.projection.weight.dims());
-        gradients.add(&self.projection.weight, of_weight);
+        let of_weight = self.precision.of(grad).transpose().matmul(self.precision.of(patches));
+        gradients.add(&self.projection.weight, of_weight.reshape(self.projection.weight.dims()));
     }
 
     /// The pixels of each patch: `[n, 3, t, height, width] -> [n, t/tubelet * h * w, 3 * tubelet * p * p]`.

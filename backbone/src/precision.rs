@@ -82,6 +82,15 @@ impl Precision {
     }
 }
 
+/// What a transformer's products are computed in, and what their weights are held in: 32 bits where those learn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Of the products.
+    pub products: Precision,
+    /// Of their weights.
+    pub weights: Precision,
+}
+
 /// `x` in 32 bits.
 pub fn wide<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     x.cast(DType::F32)

@@ -7,7 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData, assert_shape};
 use rand_core::Rng;
 
-use crate::{Block, BlockDraw, PatchEmbed, Precision, VitConfig, bicubic_matrix, sinusoid};
+use crate::{Block, BlockDraw, Numbers, PatchEmbed, VitConfig, bicubic_matrix, sinusoid};
 
 /// The backbone.
 #[derive(Module, Debug)]
@@ -25,28 +25,27 @@ pub struct Vit {
 impl Vit {
     /// Draws the initial weights.
     pub fn init(config: &VitConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        Self::init_in(Precision::F32, false, config, rng, device)
+        Self::init_in(Numbers::default(), config, rng, device)
     }
 
-    /// The same [in numbers of this kind](Self::in_precision), block by block: `frozen` weights are never all there in 32
-    /// bits.
-    pub fn init_in(precision: Precision, frozen: bool, config: &VitConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let patch_embed = PatchEmbed::init(config, rng, device).in_precision(precision, frozen);
-        let block = |i| Block::init(config, i, rng, device).in_precision(precision, frozen);
+    /// The same [in these numbers](Self::in_numbers), block by block: weights of 16 bits are never all there in 32.
+    pub fn init_in(numbers: Numbers, config: &VitConfig, rng: &mut dyn Rng, device: &Device) -> Self {
+        let patch_embed = PatchEmbed::init(config, rng, device).in_numbers(numbers);
+        let block = |i| Block::init(config, i, rng, device).in_numbers(numbers);
         Self::of(config, patch_embed, (0..config.depth).map(block).collect(), device)
     }
 
     /// A transformer with all weights 0, to be filled from a file: nothing is drawn, and what is loaded takes the place of
     /// what is there, one tensor after another.
     pub fn blank(config: &VitConfig, device: &Device) -> Self {
-        Self::blank_in(Precision::F32, false, config, device)
+        Self::blank_in(Numbers::default(), config, device)
     }
 
-    /// The same [in numbers of this kind](Self::in_precision), block by block: what is read from a file afterwards is taken
-    /// as it is held.
-    pub fn blank_in(precision: Precision, frozen: bool, config: &VitConfig, device: &Device) -> Self {
-        let patch_embed = PatchEmbed::blank(config, device).in_precision(precision, frozen);
-        let block = |i| Block::blank(config, i, device).in_precision(precision, frozen);
+    /// The same [in these numbers](Self::in_numbers), block by block: what is read from a file afterwards is taken as it is
+    /// held.
+    pub fn blank_in(numbers: Numbers, config: &VitConfig, device: &Device) -> Self {
+        let patch_embed = PatchEmbed::blank(config, device).in_numbers(numbers);
+        let block = |i| Block::blank(config, i, device).in_numbers(numbers);
         Self::of(config, patch_embed, (0..config.depth).map(block).collect(), device)
     }
 
@@ -57,11 +56,11 @@ impl Vit {
         Self { patch_embed, pos_embed, blocks, position_grid: config.position_grid }
     }
 
-    /// The transformer with its products in numbers of this kind. `frozen` weights of products are held in them, too: half
-    /// the memory. What is read from a file afterwards is taken as it is held.
-    pub fn in_precision(self, precision: Precision, frozen: bool) -> Self {
-        let patch_embed = self.patch_embed.in_precision(precision, frozen);
-        let blocks = self.blocks.into_iter().map(|block| block.in_precision(precision, frozen)).collect();
+    /// The transformer with its products, and their weights, in these numbers; norms and positions stay in 32 bits. What is
+    /// read from a file afterwards is taken as it is held.
+    pub fn in_numbers(self, numbers: Numbers) -> Self {
+        let patch_embed = self.patch_embed.in_numbers(numbers);
+        let blocks = self.blocks.into_iter().map(|block| block.in_numbers(numbers)).collect();
         Self { patch_embed, blocks, ..self }
     }
 

@@ -1,7 +1,7 @@
 //! The whole model: an adapter-tuned backbone and a detector, trained end to end; or a detector on stored features.
 
 use adatad_adapter::{AdaptedBackbone, AdapterConfig, Representation, resample};
-use adatad_backbone::{Vit, VitConfig, init, works_in_host_memory};
+use adatad_backbone::{Numbers, Vit, VitConfig, init, works_in_host_memory};
 use adatad_detector::mask::Mask;
 use adatad_detector::targets::Truth;
 use adatad_detector::{Detector, DetectorConfig, Predictions};
@@ -100,18 +100,13 @@ pub struct ParameterCount {
 impl AdaTad {
     /// Draws the initial weights. `device` decides whether gradients can be taken.
     pub fn init(config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let vit = |vit: &VitConfig, adapter: &AdapterConfig, rng: &mut dyn Rng| {
-            Vit::init_in(adapter.precision.on(device), !adapter.backbone_learns(), vit, rng, device)
-        };
+        let vit = |vit: &VitConfig, numbers, rng: &mut dyn Rng| Vit::init_in(numbers, vit, rng, device);
         Self::with(vit, config, rng, device)
     }
 
     /// A model whose weights will be read from elsewhere: nothing is drawn for the transformer, which is the most of it.
     pub fn blank(config: &ModelConfig, rng: &mut dyn Rng, device: &Device) -> Self {
-        let vit = |vit: &VitConfig, adapter: &AdapterConfig, _: &mut dyn Rng| {
-            Vit::blank_in(adapter.precision.on(device), !adapter.backbone_learns(), vit, device)
-        };
-        Self::with(vit, config, rng, device)
+        Self::with(|vit, numbers, _| Vit::blank_in(numbers, vit, device), config, rng, device)
     }
 
     /// Draws the initial weights of everything but the transformer, which comes from elsewhere.
@@ -120,7 +115,7 @@ impl AdaTad {
     }
 
     fn with(
-        vit: impl FnOnce(&VitConfig, &AdapterConfig, &mut dyn Rng) -> Vit,
+        vit: impl FnOnce(&VitConfig, Numbers, &mut dyn Rng) -> Vit,
         config: &ModelConfig,
         rng: &mut dyn Rng,
         device: &Device,
@@ -129,7 +124,7 @@ impl AdaTad {
         let channels = source.channels();
         let backbone = match source {
             FeatureSource::Backbone { vit: vit_config, adapter, representation } => {
-                let vit = vit(vit_config, adapter, &mut *rng);
+                let vit = vit(vit_config, adapter.numbers(device), &mut *rng);
                 Some(AdaptedBackbone::init(vit, adapter, *representation, &mut *rng, device))
             }
             FeatureSource::Stored { .. } => None,

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use adatad_adapter::Keep;
 use adatad_adapter::TuningMode;
+use adatad_backbone::Vit;
 use adatad_backbone::weights::VitWeights;
-use adatad_backbone::{Precision, Vit};
 use adatad_data::annotation::{AnnotationError, Annotations};
 use adatad_data::classes::{ClassError, ClassList};
 use adatad_data::features::StandardError;
@@ -288,10 +288,10 @@ impl Session<'_> {
         let pretrained = VitWeights::open(&path, given.state_dict.as_deref())?;
         // Where the file may lack something, that must be random.
         // Frozen weights of 16 bits are never all there in 32.
-        let (precision, frozen) = (adapter.precision.on(self.device), !adapter.backbone_learns());
+        let numbers = adapter.numbers(self.device);
         let mut vit = match given.allow_missing.is_empty() {
-            true => Vit::blank_in(precision, frozen, backbone, device),
-            false => Vit::init_in(precision, frozen, backbone, random, device),
+            true => Vit::blank_in(numbers, backbone, device),
+            false => Vit::init_in(numbers, backbone, random, device),
         };
         pretrained.load(&mut vit, backbone, &given.allow_missing)?;
         let digest = digest::of(&[path]).map_err(|Unreadable { path, source }| CheckpointError::Io { path, source })?;
@@ -325,12 +325,6 @@ impl Session<'_> {
             words.push("Control: the frames of every second stand in random order, in all subsets.".to_owned());
         }
         words
-    }
-
-    /// What products of backbone and adapters are computed in; f32 without a backbone.
-    fn precision(&self) -> Precision {
-        let adapter = self.config.input.videos().map(|videos| &videos.adapter);
-        adapter.map_or(Precision::F32, |adapter| adapter.precision.on(self.device))
     }
 
     fn generate(&self) -> Result<(), SessionError> {
@@ -392,7 +386,7 @@ impl Session<'_> {
             ("Average mAP", format!("{:.1} %", 100.0 * evaluated.map.average)),
             ("Seed", self.config.seed.to_string()),
             ("Device", self.device_name.to_owned()),
-            ("Products in", self.precision().name().to_owned()),
+            ("Products in", self.config.precision(self.device).name().to_owned()),
             ("Parameters", format!("{} ({} trained)", outcome.parameters.total, outcome.parameters.trained)),
             ("Steps", outcome.steps.to_string()),
             ("Time", format!("{:.0} s ({:.0} s of processor)", usage.wall_s, usage.cpu_s)),

@@ -73,6 +73,7 @@ impl Summary<'_> {
                 .map_err(|source| SummaryError::Log { path: self.log.into(), source })?,
             false => String::new(),
         };
+        let log: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let report = Report {
             title: self.title.clone(),
             facts: self.facts.clone(),
@@ -150,13 +151,9 @@ fn thumbnails(path: &Path, entry: &VideoEntry) -> Result<Vec<Thumbnail>, VideoEr
 }
 
 /// Losses, rate and gradient norm over the steps of the log, averaged to a few hundred points.
-fn curves(log: &str) -> Vec<Chart> {
+fn curves(log: &[Value]) -> Vec<Chart> {
     const POINTS: usize = 300;
-    let steps: Vec<Value> = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|value| value["kind"] == "step")
-        .collect();
+    let steps: Vec<&Value> = log.iter().filter(|value| value["kind"] == "step").collect();
     let group = steps.len().div_ceil(POINTS).max(1);
     let series = |name: &str, key: &str| {
         let points = steps.chunks(group).map(|part| {
@@ -178,10 +175,10 @@ fn curves(log: &str) -> Vec<Chart> {
 }
 
 /// What training went on without, as its log tells: windows that could not be read, steps that moved nothing.
-fn left_out(log: &str) -> Option<Table> {
+fn left_out(log: &[Value]) -> Option<Table> {
     // By what and why: how often, and the first step.
     let mut reasons: BTreeMap<(&str, String), (usize, u64)> = BTreeMap::new();
-    for line in log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+    for line in log {
         let what = match line["kind"].as_str() {
             Some("skipped-window") => "window",
             Some("skipped-step") => "step",
@@ -235,25 +232,27 @@ pub fn score_lines(map: &adatad_detector::metrics::MeanAveragePrecision) -> Vec<
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn what_was_left_out_is_counted_by_its_reason() {
         let overflow = |step: u64, factor: u64| {
             let reason = format!("a gradient is beyond f16; the loss is scaled by {factor} from here on");
-            serde_json::json!({ "kind": "skipped-step", "step": step, "reason": reason }).to_string()
+            json!({ "kind": "skipped-step", "step": step, "reason": reason })
         };
         let log = [
-            r#"{"kind":"step","step":1,"loss":1.0}"#.to_owned(),
+            json!({ "kind": "step", "step": 1, "loss": 1.0 }),
             overflow(3, 32_768),
-            r#"{"kind":"skipped-window","step":4,"reason":"v.mp4: cannot be read"}"#.to_owned(),
+            json!({ "kind": "skipped-window", "step": 4, "reason": "v.mp4: cannot be read" }),
             overflow(5, 16_384),
         ];
-        let table = left_out(&log.join("\n")).unwrap();
+        let table = left_out(&log).unwrap();
         assert_eq!(
             table.rows,
             [["step", "a gradient is beyond f16", "2", "3"], ["window", "v.mp4: cannot be read", "1", "4"]]
         );
-        assert_eq!(left_out(&log[0]), None);
+        assert_eq!(left_out(&log[..1]), None);
     }
 }

@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use adatad::dataset;
 use adatad::memory::{self, Asked, Budget, Chosen, Shape};
 use adatad::plan::{Plan as Cost, Shown};
 use adatad::trial::Trial;
 use adatad_adapter::{AdapterConfig, Keep};
 use adatad_backbone::{Precision, Preset, VitConfig};
-use adatad_data::annotation::Annotations;
 use anyhow::Context;
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -77,8 +75,7 @@ impl Plan {
             None => {
                 let help =
                     "the number of classes follows from the annotations; give --classes N where there are none yet";
-                let annotations = Annotations::load(&config.data.annotations).context(help)?;
-                dataset::classes(&config, &run.folder()?, &annotations)?.len()
+                run.class_list(&config).context(help)?.len()
             }
         };
         let device = self.device.open()?;
@@ -88,7 +85,6 @@ impl Plan {
         let cost = Cost::of_run(&config, classes, &device);
         let input = Shown::of(&config);
         let half = adapter.is_some_and(|adapter| adapter.half_inputs);
-        let precision = adapter.map_or(Precision::F32, |adapter| adapter.precision.known());
         let chosen = Shape::of(&config, cost).choose(&self.budget(half, config.schedule.batch, &device))?;
         if self.json {
             let mut result = as_json(&cost, &chosen);
@@ -113,7 +109,7 @@ impl Plan {
                 config.schedule.batch
             ));
             say(&format!("memory         {:>14} MiB", mebi(memory.total)));
-            let held = match (precision, params.frozen) {
+            let held = match (config.precision(&device), params.frozen) {
                 (Precision::F32, _) | (_, 0) => "f32".to_owned(),
                 (precision, _) => format!("f32, frozen ones in {}", precision.name()),
             };

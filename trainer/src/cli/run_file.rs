@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use adatad::config::RunConfig;
 use adatad::config::presets::RunPreset;
+use adatad::dataset;
+use adatad_data::annotation::Annotations;
+use adatad_data::classes::ClassList;
 use anyhow::Context;
 
 /// What a command was given as its run file.
@@ -60,6 +63,17 @@ impl RunFile {
                 Ok(path.parent().unwrap_or(&path).to_path_buf())
             }
             Self::Preset(_) => std::env::current_dir().context("the current folder"),
+        }
+    }
+
+    /// The classes of `config`, which is [resolved](Self::resolved): its list or, without one, what its annotations say.
+    pub(crate) fn class_list(&self, config: &RunConfig) -> anyhow::Result<ClassList> {
+        match &config.data.class_list {
+            Some(list) => Ok(ClassList::load(list)?),
+            None => {
+                let annotations = Annotations::load(&config.data.annotations)?;
+                Ok(dataset::classes(config, &self.folder()?, &annotations)?)
+            }
         }
     }
 

@@ -8,7 +8,6 @@ use adatad::memory::Asked;
 use adatad::observe::Observer;
 use adatad::session::{MemoryLimit, Session, scores};
 use adatad::summary::{recall_lines, score_lines};
-use adatad_backbone::Precision;
 use anyhow::{Context, bail};
 use serde_json::json;
 
@@ -91,7 +90,6 @@ impl Train {
         let others = rest.iter().map(Place::open).collect::<Result<Vec<_>, _>>()?;
         config.settle(&device);
         let adapter = config.input.videos().map(|videos| &videos.adapter);
-        let precision = adapter.map_or(Precision::F32, |adapter| adapter.precision.known());
         for (place, device) in std::iter::once((first, &device)).chain(rest.iter().zip(&others)) {
             knows(place.name(), adapter, device)?;
         }
@@ -121,7 +119,7 @@ impl Train {
 
         let params = outcome.parameters;
         let mut result = json!({
-            "run_dir": out, "loss": outcome.epoch_losses, "params": params, "precision": precision,
+            "run_dir": out, "loss": outcome.epoch_losses, "params": params, "precision": config.precision(&device),
             "device": first.name(), "seed": config.seed, "stopped": outcome.stopped, "steps": outcome.steps,
             "best": outcome.best,
         });

@@ -5,8 +5,7 @@ use adatad_backbone::VitConfig;
 use adatad_detector::DetectorConfigError;
 
 use super::{Input, RunConfig, VideoInput, WindowConfig};
-use crate::optim::OptimizerConfig;
-use crate::optim::is_zero;
+use crate::optim::{OptimizerConfig, is_zero};
 
 impl RunConfig {
     /// Refuses what cannot be run: which key, and the nearest value that could.

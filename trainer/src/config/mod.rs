@@ -17,6 +17,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use adatad_adapter::{PrecisionChoice, Representation};
+use adatad_backbone::Precision;
 use adatad_data::window::Conversion;
 use adatad_detector::DetectorConfig;
 use adatad_detector::suppression::Suppression;
@@ -229,6 +230,11 @@ impl RunConfig {
     /// Keys whose values differ in `other`, as `key: here -> there`.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         overrides::differences(self, other)
+    }
+
+    /// What products of backbone and adapters are computed in on `device`; f32 without a backbone.
+    pub fn precision(&self, device: &Device) -> Precision {
+        self.input.videos().map_or(Precision::F32, |videos| videos.adapter.precision.on(device))
     }
 
     /// Puts what suits `device` in place of what is left to it, so that the run is the same wherever it goes on.

@@ -130,9 +130,12 @@ impl Training<'_> {
         };
         run.recorder.write(RunState::Running, first, plan.steps());
         let ended = run.all(&mut live);
-        // After an error, too: what was learned up to it is not lost with it. If the first device is, the last checkpoint is
-        // what there is.
-        let saved = guarded(|| run.save(&mut live)).unwrap_or(Ok(()));
+        // After an error, too: what was learned up to it is not lost with it. If the error was that the first device was
+        // lost, the last checkpoint is what there is.
+        let saved = match ended {
+            Ok(_) => run.save(&mut live),
+            Err(_) => guarded(|| run.save(&mut live)).unwrap_or(Ok(())),
+        };
         let done = live.progress.step;
         let state = match (&ended, &saved) {
             (Ok(true), Ok(())) => RunState::Finished,
@@ -161,11 +164,10 @@ impl Training<'_> {
         let mut optimizer = Optimizer::new(self.config.optimizer.clone());
         let mut normalizer = self.config.detector.normalizer();
         if !resume {
-            let precision = self.config.input.videos().map(|videos| videos.adapter.precision.on(self.device));
             let progress = Progress {
                 loss_normalizer: normalizer.value,
                 frozen: self.frozen.clone(),
-                loss_scale: precision.and_then(LossScale::of),
+                loss_scale: LossScale::of(self.config.precision(self.device)),
                 ..Progress::default()
             };
             return Ok(Live { model: Some(model), average, optimizer, normalizer, progress });

@@ -110,7 +110,8 @@ impl Run<'_> {
         let report = match found {
             Some(Found { gradients, norm, losses, .. }) if norm.is_finite() && losses.total.is_finite() => {
                 live.progress.loss_scale = scale.map(LossScale::worked);
-                self.update(live, gradients, (losses, norm), factor)
+                let report = self.update(live, gradients, (losses, norm), factor);
+                report.map(|report| StepReport { loss_scale: scale.map(|scale| scale.factor), ..report })
             }
             found => {
                 live.normalizer = before;
@@ -126,7 +127,7 @@ impl Run<'_> {
                 None
             }
         };
-        self.close_epoch(live, report, scale);
+        self.close_epoch(live, report);
         Ok(())
     }
 
@@ -155,8 +156,8 @@ impl Run<'_> {
         Some(report)
     }
 
-    /// Ends an epoch where it ends, and tells of the step, whose loss had this scale.
-    fn close_epoch(&mut self, live: &mut Live, report: Option<StepReport>, scale: Option<LossScale>) {
+    /// Ends an epoch where it ends, and tells of the step.
+    fn close_epoch(&mut self, live: &mut Live, report: Option<StepReport>) {
         let progress = &mut live.progress;
         let mut epoch_loss = None;
         if progress.step.is_multiple_of(self.plan.steps_per_epoch) {
@@ -166,8 +167,7 @@ impl Run<'_> {
             epoch_loss = progress.epoch_losses.last().copied();
         }
         if let Some(report) = report {
-            let loss_scale = scale.map(|scale| scale.factor);
-            let report = StepReport { epoch_loss, loss_scale, ..report };
+            let report = StepReport { epoch_loss, ..report };
             self.log.step(&report);
             self.training.watch.observer.step(&report);
         }

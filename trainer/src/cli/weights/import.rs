@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use adatad::dataset;
 use adatad::import::import;
-use adatad_data::annotation::Annotations;
 use anyhow::Context;
 use serde_json::json;
 
@@ -48,16 +46,12 @@ impl Import {
         let device = self.device.open()?;
         config.settle(&device);
         self.device.knows(config.input.videos().map(|videos| &videos.adapter), &device)?;
-        let classes = match &config.data.class_list {
-            Some(list) => adatad_data::classes::ClassList::load(list)?,
-            None => {
-                let help = "the classes in their order: --set data.class-list=FILE (OpenTAD: category_idx.txt), or the \
-                            annotations of the run file";
-                let annotations = Annotations::load(&config.data.annotations).context(help)?;
-                tell("data.class-list is not set: classes are the labels of the annotations, sorted");
-                dataset::classes(&config, &run.folder()?, &annotations)?
-            }
-        };
+        let help = "the classes in their order: --set data.class-list=FILE (OpenTAD: category_idx.txt), or the annotations \
+                    of the run file";
+        let classes = run.class_list(&config).context(help)?;
+        if config.data.class_list.is_none() {
+            tell("data.class-list is not set: classes are the labels of the annotations, sorted");
+        }
         let params = import(&config, &classes, &self.checkpoint, &self.out, self.force, &device)?;
         if self.json {
             clock.print(json!({ "run_dir": self.out, "params": params, "classes": classes.len() }));
